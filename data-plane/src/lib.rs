@@ -1,1 +1,8 @@
-//! placeholder
+//! Portway's data plane: a proxy that takes Envoy's configuration and enforces it.
+//!
+//! One change passes [`resources`] (wire to own types) on its way into a snapshot; one request passes
+//! [`http`] (codec and messages). [`stats`] counts.
+
+pub mod http;
+pub mod resources;
+pub mod stats;

@@ -1,1 +1,3 @@
-//! placeholder
+//! What both planes use and neither owns.
+
+pub mod clock;

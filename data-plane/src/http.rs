@@ -1,0 +1,9 @@
+//! HTTP as the proxy sees it, whatever the version on the wire.
+//!
+//! [`headers`] and [`message`] are the common currency of codecs, routing, filters and logs; [`name`] is how
+//! configuration asks for a header; [`flags`] says what went wrong with a request, in Envoy's letters.
+
+pub mod flags;
+pub mod headers;
+pub mod message;
+pub mod name;

@@ -1,0 +1,267 @@
+//! The header fields of one message, in order, in one allocation.
+//!
+//! Names and values lie one after another in an arena; a field is two spans into it. Reading a message
+//! appends, `clear` keeps the memory, so a connection that serves many requests allocates for none of them.
+//! Names are stored in lower case, as Envoy forwards them. A value removed leaves its bytes in the arena
+//! until `clear`; heads are small and live for one request, so nothing is ever compacted.
+
+use super::name::{HeaderName, Known};
+
+/// Header fields in the order in which they came.
+#[derive(Clone, Debug, Default)]
+pub struct Headers {
+    arena: Vec<u8>,
+    fields: Vec<Field>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Field {
+    name: Span,
+    value: Span,
+    known: Option<Known>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+/// One field, borrowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeaderField<'a> {
+    /// In lower case.
+    pub name: &'a [u8],
+    pub value: &'a [u8],
+    pub known: Option<Known>,
+}
+
+impl Headers {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets all fields and keeps the memory.
+    pub fn clear(&mut self) {
+        self.arena.clear();
+        self.fields.clear();
+    }
+
+    /// The number of fields.
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// Names and values together, as Envoy counts them: without separators.
+    pub fn byte_len(&self) -> usize {
+        self.fields
+            .iter()
+            .map(|field| field.name.len() + field.value.len())
+            .sum()
+    }
+
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = HeaderField<'_>> + ExactSizeIterator {
+        self.fields.iter().map(|field| self.view(*field))
+    }
+
+    /// Adds a field at the end. The name may be in any case.
+    pub fn append(&mut self, name: &[u8], value: &[u8]) {
+        let start = self.arena.len();
+        self.arena.extend(name.iter().map(u8::to_ascii_lowercase));
+        let known = self.arena.get(start..).and_then(Known::of);
+        let name = self.span_from(start);
+        let value = self.store(value);
+        self.fields.push(Field { name, value, known });
+    }
+
+    /// Adds a field at the end by its tag.
+    pub fn append_known(&mut self, known: Known, value: &[u8]) {
+        let name = self.store(known.as_str().as_bytes());
+        let value = self.store(value);
+        self.fields.push(Field {
+            name,
+            value,
+            known: Some(known),
+        });
+    }
+
+    /// Adds a field at the end by a configured name.
+    pub fn append_name(&mut self, name: &HeaderName, value: &[u8]) {
+        let known = name.known();
+        let name = self.store(name.as_str().as_bytes());
+        let value = self.store(value);
+        self.fields.push(Field { name, value, known });
+    }
+
+    /// The first value of a known header.
+    pub fn get_known(&self, known: Known) -> Option<&[u8]> {
+        let field = self
+            .fields
+            .iter()
+            .find(|field| field.known == Some(known))?;
+        Some(self.bytes(field.value))
+    }
+
+    /// Every value of a known header.
+    pub fn all_known(&self, known: Known) -> impl Iterator<Item = &[u8]> {
+        self.fields
+            .iter()
+            .filter(move |field| field.known == Some(known))
+            .map(|field| self.bytes(field.value))
+    }
+
+    /// The first value of a header.
+    pub fn get(&self, name: &HeaderName) -> Option<&[u8]> {
+        let field = self.fields.iter().find(|field| self.is(field, name))?;
+        Some(self.bytes(field.value))
+    }
+
+    /// Every value of a header.
+    pub fn all<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
+        self.fields
+            .iter()
+            .filter(move |field| self.is(field, name))
+            .map(|field| self.bytes(field.value))
+    }
+
+    pub fn contains_known(&self, known: Known) -> bool {
+        self.fields.iter().any(|field| field.known == Some(known))
+    }
+
+    /// Replaces every field of that name by one at the end.
+    pub fn set_known(&mut self, known: Known, value: &[u8]) {
+        self.remove_known(known);
+        self.append_known(known, value);
+    }
+
+    /// Replaces every field of that name by one at the end.
+    pub fn set(&mut self, name: &HeaderName, value: &[u8]) {
+        self.remove(name);
+        self.append_name(name, value);
+    }
+
+    /// Removes every field of that name; says whether there was one.
+    pub fn remove_known(&mut self, known: Known) -> bool {
+        let before = self.fields.len();
+        self.fields.retain(|field| field.known != Some(known));
+        self.fields.len() != before
+    }
+
+    /// Removes every field of that name; says whether there was one.
+    pub fn remove(&mut self, name: &HeaderName) -> bool {
+        if let Some(known) = name.known() {
+            return self.remove_known(known);
+        }
+        self.retain(|field| field.name != name.as_str().as_bytes())
+    }
+
+    /// Keeps the fields that `keep` says yes to; says whether one went.
+    pub fn retain(&mut self, mut keep: impl FnMut(HeaderField<'_>) -> bool) -> bool {
+        let Self { arena, fields } = self;
+        let before = fields.len();
+        fields.retain(|field| {
+            keep(HeaderField {
+                name: slice(arena, field.name),
+                value: slice(arena, field.value),
+                known: field.known,
+            })
+        });
+        fields.len() != before
+    }
+
+    fn is(&self, field: &Field, name: &HeaderName) -> bool {
+        match name.known() {
+            Some(known) => field.known == Some(known),
+            None => field.known.is_none() && self.bytes(field.name) == name.as_str().as_bytes(),
+        }
+    }
+
+    fn view(&self, field: Field) -> HeaderField<'_> {
+        HeaderField {
+            name: self.bytes(field.name),
+            value: self.bytes(field.value),
+            known: field.known,
+        }
+    }
+
+    fn bytes(&self, span: Span) -> &[u8] {
+        slice(&self.arena, span)
+    }
+
+    fn store(&mut self, bytes: &[u8]) -> Span {
+        let start = self.arena.len();
+        self.arena.extend_from_slice(bytes);
+        self.span_from(start)
+    }
+
+    /// Spans are 32 bits: codecs refuse heads long before that, and what configuration adds is bounded by
+    /// its own size limits. Should an arena ever pass 4 GiB, later fields read as empty.
+    fn span_from(&self, start: usize) -> Span {
+        let end = u32::try_from(self.arena.len()).unwrap_or(0);
+        Span {
+            start: u32::try_from(start).unwrap_or(0).min(end),
+            end,
+        }
+    }
+}
+
+impl Span {
+    fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+}
+
+fn slice(arena: &[u8], span: Span) -> &[u8] {
+    arena
+        .get(span.start as usize..span.end as usize)
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(headers: &Headers) -> Vec<(&str, &str)> {
+        let text = |bytes| std::str::from_utf8(bytes).unwrap();
+        headers
+            .iter()
+            .map(|field| (text(field.name), text(field.value)))
+            .collect()
+    }
+
+    #[test]
+    fn fields_keep_their_order_and_lose_their_case() {
+        let mut headers = Headers::new();
+        headers.append(b"X-One", b"1");
+        headers.append(b"HOST", b"a");
+        headers.append_known(Known::Via, b"v");
+        headers.append(b"x-one", b"2");
+        assert_eq!(
+            pairs(&headers),
+            [("x-one", "1"), ("host", "a"), ("via", "v"), ("x-one", "2")]
+        );
+        assert_eq!(headers.get_known(Known::Host), Some(&b"a"[..]));
+        let one = HeaderName::parse("X-One").unwrap();
+        assert_eq!(headers.all(&one).collect::<Vec<_>>(), [b"1", b"2"]);
+        assert_eq!(headers.byte_len(), 6 + 5 + 4 + 6);
+    }
+
+    #[test]
+    fn set_replaces_all_and_remove_says_so() {
+        let mut headers = Headers::new();
+        let name = HeaderName::parse("x").unwrap();
+        headers.append(b"x", b"1");
+        headers.append(b"y", b"2");
+        headers.append(b"x", b"3");
+        headers.set(&name, b"4");
+        assert_eq!(pairs(&headers), [("y", "2"), ("x", "4")]);
+        assert!(headers.remove(&name));
+        assert!(!headers.remove(&name));
+        headers.clear();
+        assert!(headers.is_empty());
+    }
+}

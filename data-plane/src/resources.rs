@@ -1,0 +1,5 @@
+//! Wire messages become own, validated types here, exactly once (nothing behind sees a message).
+//!
+//! [`at`] is how every parser reports: all problems of a resource in one pass, each with its field path.
+
+pub mod at;

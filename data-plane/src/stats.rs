@@ -1,0 +1,147 @@
+//! Counting without sharing: every worker has a row of its own, readers add the rows up.
+//!
+//! A [`Sheet`] is a set of counters and gauges named by an enum, with one row per thread that counts. Only
+//! the owner writes a row, so counting is a load and a store, no locked instruction; a reader sees each cell
+//! whole and the sum a moment late, which is all a scrape asks. Rows of a sheet appear when their thread
+//! first counts: ten thousand unused clusters cost ten thousand small headers and no rows.
+
+use std::{
+    marker::PhantomData,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+/// Which row of every sheet a thread writes: workers count up from 0, the control thread has the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowId(pub usize);
+
+/// The cells of a sheet: an enum whose variants are numbered from 0 without gaps. See [`cells!`](crate::cells).
+pub trait Cell: Copy + 'static {
+    /// In the order of their numbers.
+    const ALL: &'static [Self];
+
+    fn number(self) -> usize;
+
+    /// Envoy's name, without the sheet's prefix.
+    fn name(self) -> &'static str;
+
+    fn is_gauge(self) -> bool;
+}
+
+/// Declares the cells of a sheet: `counter Name "name",` or `gauge Name "name",`.
+#[macro_export]
+macro_rules! cells {
+    ($(#[$meta:meta])* $vis:vis enum $cells:ident { $($kind:ident $variant:ident $name:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        $vis enum $cells { $(#[doc = $name] $variant,)* }
+
+        impl $crate::stats::Cell for $cells {
+            const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            fn number(self) -> usize {
+                self as usize
+            }
+
+            fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            fn is_gauge(self) -> bool {
+                match self { $(Self::$variant => $crate::cells!(@gauge $kind),)* }
+            }
+        }
+    };
+    (@gauge counter) => { false };
+    (@gauge gauge) => { true };
+}
+
+/// A set of counters and gauges, a row per thread.
+#[derive(Debug)]
+pub struct Sheet<C> {
+    rows: Box<[OnceLock<Box<[AtomicU64]>>]>,
+    cells: PhantomData<C>,
+}
+
+impl<C: Cell> Sheet<C> {
+    /// A sheet for `threads` writers.
+    pub fn new(threads: usize) -> Self {
+        Self {
+            rows: (0..threads).map(|_| OnceLock::new()).collect(),
+            cells: PhantomData,
+        }
+    }
+
+    /// Adds to a counter or gauge; only the row's own thread may.
+    pub fn add(&self, row: RowId, cell: C, amount: u64) {
+        if let Some(value) = self.cell(row, cell) {
+            value.store(value.load(Relaxed).wrapping_add(amount), Relaxed);
+        }
+    }
+
+    pub fn inc(&self, row: RowId, cell: C) {
+        self.add(row, cell, 1);
+    }
+
+    /// Takes one from a gauge. A thread may take what another added: only the sum means anything.
+    pub fn dec(&self, row: RowId, cell: C) {
+        self.add(row, cell, u64::MAX);
+    }
+
+    /// The sum over all rows.
+    pub fn read(&self, cell: C) -> u64 {
+        self.rows
+            .iter()
+            .filter_map(|row| row.get()?.get(cell.number()))
+            .fold(0, |sum, value| sum.wrapping_add(value.load(Relaxed)))
+    }
+
+    fn cell(&self, row: RowId, cell: C) -> Option<&AtomicU64> {
+        let row = self
+            .rows
+            .get(row.0)?
+            .get_or_init(|| C::ALL.iter().map(|_| AtomicU64::new(0)).collect());
+        row.get(cell.number())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    crate::cells! {
+        enum Probe {
+            counter Total "total",
+            gauge Active "active",
+        }
+    }
+
+    #[test]
+    fn rows_add_up_and_gauges_may_cross_threads() {
+        let sheet = Sheet::new(2);
+        sheet.inc(RowId(0), Probe::Total);
+        sheet.add(RowId(1), Probe::Total, 4);
+        sheet.inc(RowId(0), Probe::Active);
+        sheet.dec(RowId(1), Probe::Active);
+        assert_eq!(
+            (sheet.read(Probe::Total), sheet.read(Probe::Active)),
+            (5, 0)
+        );
+        assert_eq!(
+            (
+                Probe::Active.name(),
+                Probe::Active.is_gauge(),
+                Probe::Total.is_gauge()
+            ),
+            ("active", true, false)
+        );
+        sheet.inc(RowId(9), Probe::Total);
+        assert_eq!(
+            sheet.read(Probe::Total),
+            5,
+            "a row that does not exist counts nothing"
+        );
+    }
+}
