@@ -15,10 +15,10 @@ macro_rules! known {
 
         impl Known {
             /// The tag of a lower-case name.
+            #[expect(non_upper_case_globals, reason = "patterns named after their variants")]
             pub fn of(lower: &[u8]) -> Option<Known> {
                 // One `match` on byte strings: the compiler turns it into a comparison by length first.
                 $(const $variant: &[u8] = $text.as_bytes();)*
-                #[expect(non_upper_case_globals, reason = "patterns named after their variants")]
                 match lower {
                     $($variant => Some(Known::$variant),)*
                     _ => None,
