@@ -1,5 +1,9 @@
 //! Portway's and Envoy's messages, and everything that turns text into them and back.
 //!
-//! In the order in which data meets them: [`path`] names a place in a message.
+//! In the order in which data meets them: [`index`] describes every message, [`pb`] holds their
+//! Rust types, [`wire`] reads their bytes, [`path`] names a place in a message.
 
+pub mod index;
 pub mod path;
+pub mod pb;
+pub mod wire;
