@@ -7,12 +7,18 @@
 pub use envoy_types::pb::google::protobuf::Any;
 pub use envoy_types::pb::*;
 
+/// The module of one package, as the build script generated it.
 macro_rules! generated {
     ($package:literal) => {
         include!(concat!(env!("OUT_DIR"), "/", $package, ".rs"));
     };
 }
 
+#[allow(
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    reason = "generated code is not written to our lints"
+)]
 pub mod portway {
     pub mod v1 {
         generated!("portway.v1");
