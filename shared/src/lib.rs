@@ -1,3 +1,4 @@
 //! What both planes use and neither owns.
 
 pub mod clock;
+pub mod format;
