@@ -1,8 +1,9 @@
 //! Portway's data plane: a proxy that takes Envoy's configuration and enforces it.
 //!
 //! One change passes [`resources`] (wire to own types) on its way into a snapshot; one request passes
-//! [`http`] (codec and messages). [`stats`] counts.
+//! [`http`] (codec and messages) and [`routing`]. [`stats`] counts.
 
 pub mod http;
 pub mod resources;
+pub mod routing;
 pub mod stats;

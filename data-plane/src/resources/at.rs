@@ -137,13 +137,10 @@ impl<'a> At<'a> {
     }
 
     /// Refuses a field that is set and that this proxy does not offer.
-    pub fn refuse(self, name: &'static str, value: &impl Unset) -> Parsed<()> {
-        if value.is_unset() {
-            return Ok(());
+    pub fn refuse(self, name: &'static str, value: &impl Unset) {
+        if !value.is_unset() {
+            self.field(name, |at| at.unsupported("is not supported by this proxy"));
         }
-        self.field(name, |at| {
-            Err(at.unsupported("is not supported by this proxy"))
-        })
     }
 
     /// Refuses the value at hand as one that this proxy does not offer.

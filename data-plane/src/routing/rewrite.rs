@@ -1,0 +1,117 @@
+//! What a route changes in a request's path and authority before it goes upstream.
+
+use super::{
+    action::{Action, Forward},
+    path::PathMatch,
+    pattern::Substitution,
+    table::Route,
+};
+use crate::http::{
+    message::RequestHead,
+    name::{HeaderName, Known},
+};
+
+/// A change of the path; the query stays.
+#[derive(Clone, Debug)]
+pub enum Rewrite {
+    /// Takes the place of what the route's own path matched.
+    Prefix(Box<str>),
+    /// Runs over the whole path.
+    Pattern(Substitution),
+}
+
+impl Rewrite {
+    /// Appends the new path and query. What comes out is sent as it is, with or without a slash.
+    pub(super) fn apply(&self, matched: &PathMatch, head: &RequestHead, out: &mut Vec<u8>) {
+        let path = head.path_only();
+        let kept = match self {
+            Rewrite::Prefix(prefix) => {
+                out.extend_from_slice(prefix.as_bytes());
+                matched.matched_len(path)
+            }
+            Rewrite::Pattern(substitution) => {
+                substitution.replace_all(path, out);
+                path.len()
+            }
+        };
+        out.extend_from_slice(head.path.get(kept..).unwrap_or_default());
+    }
+}
+
+/// A change of the authority.
+#[derive(Clone, Debug)]
+pub enum HostRewrite {
+    Literal(Box<str>),
+    /// The value of a request header, if it is there and not empty.
+    Header(HeaderName),
+    /// The path, without its query, after a substitution.
+    Path(Substitution),
+}
+
+impl Route {
+    /// Writes the path that the upstream is to see; says whether the route changes it.
+    pub fn rewritten_path(&self, head: &RequestHead, out: &mut Vec<u8>) -> bool {
+        let Action::Forward(Forward {
+            rewrite: Some(rewrite),
+            ..
+        }) = &self.action
+        else {
+            return false;
+        };
+        out.clear();
+        rewrite.apply(&self.path, head, out);
+        true
+    }
+}
+
+impl Forward {
+    /// Changes the authority as the route asks. `weighted` is the literal of the chosen cluster; the route's
+    /// own rewrite has the last word.
+    pub fn rewrite_host(&self, weighted: Option<&str>, head: &mut RequestHead) {
+        if let Some(host) = weighted {
+            head.authority.clear();
+            head.authority.extend_from_slice(host.as_bytes());
+        }
+        let mut host = Vec::new();
+        match self.host_rewrite.as_deref() {
+            None => return,
+            Some(HostRewrite::Literal(literal)) => host.extend_from_slice(literal.as_bytes()),
+            Some(HostRewrite::Header(name)) => {
+                host.extend_from_slice(head.headers.get(name).unwrap_or_default());
+            }
+            Some(HostRewrite::Path(substitution)) => {
+                substitution.replace_all(head.path_only(), &mut host);
+            }
+        }
+        if host.is_empty() {
+            return;
+        }
+        if self.append_forwarded_host {
+            append_forwarded_host(head);
+        }
+        head.authority = host;
+    }
+}
+
+/// Adds the authority to `x-forwarded-host`, unless it is the last one there already.
+fn append_forwarded_host(head: &mut RequestHead) {
+    if head.authority.is_empty() {
+        return;
+    }
+    let value = match head.headers.get_known(Known::XForwardedHost) {
+        None | Some(b"") => head.authority.clone(),
+        Some(hosts) => {
+            let last = hosts
+                .rsplit(|byte| *byte == b',')
+                .find(|host| !host.is_empty());
+            if last.is_none_or(|last| last.trim_ascii() == head.authority) {
+                return;
+            }
+            [hosts, b",", &head.authority[..]].concat()
+        }
+    };
+    head.headers.set_known(Known::XForwardedHost, &value);
+}
+
+#[cfg(test)]
+mod tests;
