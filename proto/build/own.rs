@@ -58,6 +58,8 @@ pub fn generate(root: &Path, includes: &[PathBuf]) -> Result<Vec<u8>, Box<dyn Er
             compiler.open_file(file)?;
         }
     }
+    // The one well-known type that nothing imports.
+    compiler.open_file("google/protobuf/field_mask.proto")?;
     let mut generator = tonic_prost_build::configure()
         .build_transport(false)
         .compile_well_known_types(true)
@@ -66,7 +68,11 @@ pub fn generate(root: &Path, includes: &[PathBuf]) -> Result<Vec<u8>, Box<dyn Er
     for (proto, rust) in EXTERN {
         generator = generator.extern_path(*proto, *rust);
     }
-    generator.compile_fds(compiler.file_descriptor_set())?;
+    let mut messages = tonic_prost_build::Config::new();
+    messages
+        .enable_type_names()
+        .type_name_domain(["."], "type.googleapis.com");
+    generator.compile_fds_with_config(compiler.file_descriptor_set(), messages)?;
     Ok(compiler.encode_file_descriptor_set())
 }
 

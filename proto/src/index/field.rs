@@ -3,6 +3,7 @@
 use super::layout::*;
 use super::table::{self, name, name_eq};
 use super::{Enum, Message, Rules};
+use crate::wire::WireType;
 
 /// A field's handle; it remembers the message it was found in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +31,25 @@ pub enum Kind {
     Bytes,
     Message(Message),
     Enum(Enum),
+}
+
+impl Kind {
+    /// How a single value of the kind lies on the wire.
+    pub fn wire_type(self) -> WireType {
+        match self {
+            Self::String | Self::Bytes | Self::Message(_) => WireType::Bytes,
+            Self::Double | Self::Fixed64 | Self::Sfixed64 => WireType::Fixed64,
+            Self::Float | Self::Fixed32 | Self::Sfixed32 => WireType::Fixed32,
+            Self::Int32
+            | Self::Int64
+            | Self::Uint32
+            | Self::Uint64
+            | Self::Sint32
+            | Self::Sint64
+            | Self::Bool
+            | Self::Enum(_) => WireType::Varint,
+        }
+    }
 }
 
 /// What Envoy does with a deprecated field or enum value.

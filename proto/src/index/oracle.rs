@@ -1,4 +1,7 @@
-//! The same descriptors in prost-reflect's hands: what tests compare with.
+//! The same descriptors in prost-reflect's hands: what tests compare with, and messages made up
+//! from them.
+
+pub(crate) mod generate;
 
 use prost_reflect::DescriptorPool;
 use std::sync::LazyLock;

@@ -191,3 +191,6 @@ pub struct Time {
     pub seconds: i64,
     pub nanos: i32,
 }
+
+#[cfg(test)]
+mod tests;
