@@ -1,1 +1,3 @@
-//! placeholder
+//! Portway's control plane. Modules in the order in which a change meets them.
+
+pub mod store;
