@@ -12,6 +12,26 @@ use super::name::{HeaderName, Known};
 pub struct Headers {
     arena: Vec<u8>,
     fields: Vec<Field>,
+    known: KnownSet,
+}
+
+/// Which known headers may be present: a bit that is not set answers without a search. Removing fields by
+/// predicate leaves bits behind, so a set bit promises nothing.
+#[derive(Clone, Copy, Debug, Default)]
+struct KnownSet(u128);
+
+impl KnownSet {
+    fn add(&mut self, known: Known) {
+        self.0 |= 1 << (known as u8);
+    }
+
+    fn remove(&mut self, known: Known) {
+        self.0 &= !(1 << (known as u8));
+    }
+
+    fn may_have(self, known: Known) -> bool {
+        self.0 & (1 << (known as u8)) != 0
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +65,7 @@ impl Headers {
     pub fn clear(&mut self) {
         self.arena.clear();
         self.fields.clear();
+        self.known = KnownSet::default();
     }
 
     /// The number of fields.
@@ -68,21 +89,22 @@ impl Headers {
         self.fields.iter().map(|field| self.view(*field))
     }
 
-    /// Adds a field at the end. The name may be in any case.
-    pub fn append(&mut self, name: &[u8], value: &[u8]) {
+    /// Adds a field at the end and says which it is. The name may be in any case.
+    pub fn append(&mut self, name: &[u8], value: &[u8]) -> Option<Known> {
         let start = self.arena.len();
         self.arena.extend(name.iter().map(u8::to_ascii_lowercase));
         let known = self.arena.get(start..).and_then(Known::of);
         let name = self.span_from(start);
         let value = self.store(value);
-        self.fields.push(Field { name, value, known });
+        self.push(Field { name, value, known });
+        known
     }
 
     /// Adds a field at the end by its tag.
     pub fn append_known(&mut self, known: Known, value: &[u8]) {
         let name = self.store(known.as_str().as_bytes());
         let value = self.store(value);
-        self.fields.push(Field {
+        self.push(Field {
             name,
             value,
             known: Some(known),
@@ -94,11 +116,14 @@ impl Headers {
         let known = name.known();
         let name = self.store(name.as_str().as_bytes());
         let value = self.store(value);
-        self.fields.push(Field { name, value, known });
+        self.push(Field { name, value, known });
     }
 
     /// The first value of a known header.
     pub fn get_known(&self, known: Known) -> Option<&[u8]> {
+        if !self.known.may_have(known) {
+            return None;
+        }
         let field = self
             .fields
             .iter()
@@ -129,7 +154,7 @@ impl Headers {
     }
 
     pub fn contains_known(&self, known: Known) -> bool {
-        self.fields.iter().any(|field| field.known == Some(known))
+        self.known.may_have(known) && self.fields.iter().any(|field| field.known == Some(known))
     }
 
     /// Replaces every field of that name by one at the end.
@@ -146,6 +171,10 @@ impl Headers {
 
     /// Removes every field of that name; says whether there was one.
     pub fn remove_known(&mut self, known: Known) -> bool {
+        if !self.known.may_have(known) {
+            return false;
+        }
+        self.known.remove(known);
         let before = self.fields.len();
         self.fields.retain(|field| field.known != Some(known));
         self.fields.len() != before
@@ -159,9 +188,41 @@ impl Headers {
         self.retain(|field| field.name != name.as_str().as_bytes())
     }
 
+    /// Gives the first field of that name a value and removes the others; adds nothing where there is none.
+    pub fn replace_known(&mut self, known: Known, value: &[u8]) {
+        let value = self.store(value);
+        self.keep_first(known, value);
+    }
+
+    /// Makes one field of all of that name, at the place of the first, its values joined by commas.
+    pub fn join_known(&mut self, known: Known) {
+        let start = self.arena.len();
+        let mut values = self
+            .fields
+            .iter()
+            .filter(|field| field.known == Some(known))
+            .map(|field| field.value);
+        let Some(first) = values.next() else { return };
+        let rest: Vec<Span> = values.collect();
+        if rest.is_empty() {
+            return;
+        }
+        self.arena.extend_from_within(first.range());
+        for value in rest {
+            self.arena.push(b',');
+            self.arena.extend_from_within(value.range());
+        }
+        let joined = self.span_from(start);
+        self.keep_first(known, joined);
+    }
+
     /// Keeps the fields that `keep` says yes to; says whether one went.
     pub fn retain(&mut self, mut keep: impl FnMut(HeaderField<'_>) -> bool) -> bool {
-        let Self { arena, fields } = self;
+        let Self {
+            arena,
+            fields,
+            known: _,
+        } = self;
         let before = fields.len();
         fields.retain(|field| {
             keep(HeaderField {
@@ -171,6 +232,24 @@ impl Headers {
             })
         });
         fields.len() != before
+    }
+
+    fn push(&mut self, field: Field) {
+        if let Some(known) = field.known {
+            self.known.add(known);
+        }
+        self.fields.push(field);
+    }
+
+    fn keep_first(&mut self, known: Known, value: Span) {
+        let mut seen = false;
+        self.fields.retain_mut(|field| {
+            if field.known != Some(known) {
+                return true;
+            }
+            field.value = value;
+            !std::mem::replace(&mut seen, true)
+        });
     }
 
     fn is(&self, field: &Field, name: &HeaderName) -> bool {
@@ -213,6 +292,10 @@ impl Span {
     fn len(self) -> usize {
         (self.end - self.start) as usize
     }
+
+    fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
 }
 
 fn slice(arena: &[u8], span: Span) -> &[u8] {
@@ -248,6 +331,31 @@ mod tests {
         let one = HeaderName::parse("X-One").unwrap();
         assert_eq!(headers.all(&one).collect::<Vec<_>>(), [b"1", b"2"]);
         assert_eq!(headers.byte_len(), 6 + 5 + 4 + 6);
+    }
+
+    #[test]
+    fn join_makes_one_field_at_the_place_of_the_first() {
+        let mut headers = Headers::new();
+        for (name, value) in [("via", "a"), ("x", "1"), ("Via", "b"), ("via", "")] {
+            headers.append(name.as_bytes(), value.as_bytes());
+        }
+        headers.join_known(Known::Via);
+        headers.join_known(Known::Te);
+        assert_eq!(pairs(&headers), [("via", "a,b,"), ("x", "1")]);
+        assert_eq!(headers.get_known(Known::Via), Some(&b"a,b,"[..]));
+    }
+
+    #[test]
+    fn a_removed_header_can_come_back() {
+        let mut headers = Headers::new();
+        headers.append(b"te", b"1");
+        assert!(headers.remove_known(Known::Te));
+        assert!(!headers.remove_known(Known::Te));
+        assert_eq!(headers.get_known(Known::Te), None);
+        headers.set_known(Known::Te, b"2");
+        assert_eq!(headers.get_known(Known::Te), Some(&b"2"[..]));
+        headers.clear();
+        assert!(!headers.contains_known(Known::Te));
     }
 
     #[test]
