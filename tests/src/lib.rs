@@ -11,6 +11,7 @@
 pub mod bench;
 pub mod client;
 pub mod clock;
+pub mod differential;
 pub mod engine;
 pub mod message;
 pub mod ports;

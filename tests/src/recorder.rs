@@ -55,7 +55,7 @@ pub enum Act {
 }
 
 /// A connection as the upstream saw it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     pub bytes: Vec<u8>,
     pub end: Option<End>,
