@@ -14,13 +14,19 @@ mod builder;
 pub mod diagnostics;
 mod json;
 mod lines;
+mod positions;
+mod rules;
 mod tree;
+mod walk;
 mod yaml;
 
 pub use diagnostics::{Diagnostic, Excerpt, Related, Severity};
 pub use lines::Place;
+pub use positions::{Found, Positions};
 pub use tree::{Entries, Entry, Items, Node, Span, Value};
+pub use walk::Options;
 
+use crate::index::Message;
 use builder::{Builder, Fault};
 use std::sync::Arc;
 use tree::{NodeId, Tree};
@@ -35,8 +41,6 @@ pub struct Limits {
     pub depth: usize,
     /// Values of a file, aliases expanded, keys not counted.
     pub values: usize,
-    /// Diagnostics of a file; later ones are only counted.
-    pub diagnostics: usize,
 }
 
 impl Default for Limits {
@@ -45,7 +49,6 @@ impl Default for Limits {
             bytes: 32 << 20,
             depth: 100,
             values: 2_000_000,
-            diagnostics: 100,
         }
     }
 }
@@ -76,6 +79,32 @@ impl Document {
 
     pub fn file(&self) -> &Arc<str> {
         &self.tree.name
+    }
+}
+
+/// What [`load`] made of a value.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The message, deterministically encoded. Not to be used if there are errors.
+    pub wire: Vec<u8>,
+    /// In the order of the file.
+    pub diagnostics: Vec<Diagnostic>,
+    pub positions: Positions,
+}
+
+impl Loaded {
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+}
+
+/// Makes a message of a document's root or of any value in it, and reports every mistake.
+pub fn load(node: Node<'_>, message: Message, options: &Options) -> Loaded {
+    let (wire, diagnostics) = walk::walk(node, message, options);
+    Loaded {
+        wire,
+        diagnostics,
+        positions: Positions::of(node),
     }
 }
 
