@@ -2,6 +2,7 @@
 //!
 //! [`at`] is how every parser reports: all problems of a resource in one pass, each with its field path.
 
+pub mod access_log;
 pub mod any;
 pub mod at;
 pub mod route;

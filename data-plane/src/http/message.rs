@@ -3,8 +3,6 @@
 //! What HTTP/2 calls pseudo headers and HTTP/1 the start line and `Host` are fields of their own here, so
 //! that nothing has to ask which version it came from. The body is not here: it flows beside the head.
 
-use portway_shared::format;
-
 use super::{headers::Headers, name::HeaderName};
 
 /// The protocol version of a message as it came.
@@ -191,12 +189,6 @@ impl RequestField {
             RequestField::Scheme => Some(head.scheme.as_str().as_bytes()),
             RequestField::Header(name) => head.headers.get(name),
         }
-    }
-}
-
-impl format::Name for RequestField {
-    fn parse(text: &str) -> Result<Self, String> {
-        RequestField::parse(text).map_err(|error| error.to_string())
     }
 }
 

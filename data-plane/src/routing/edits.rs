@@ -9,10 +9,10 @@ use std::ops::Range;
 use portway_shared::format::{Message, Subject, Template};
 use smallvec::SmallVec;
 
-use crate::http::{headers::Headers, message::RequestField, name::HeaderName};
+use crate::http::{field::Field, headers::Headers, name::HeaderName};
 
 /// A request whose heads can be edited; values are rendered from it.
-pub trait Editable: Subject<Name = RequestField> {
+pub trait Editable: Subject<Name = Field> {
     fn headers_mut(&mut self, message: Message) -> &mut Headers;
 }
 
@@ -40,7 +40,7 @@ pub struct Edits {
 #[derive(Clone, Debug)]
 pub struct Edit {
     pub name: HeaderName,
-    pub value: Template<RequestField>,
+    pub value: Template<Field>,
     pub action: AppendAction,
     /// Writes the header even when its value is empty.
     pub keep_empty: bool,

@@ -7,6 +7,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use portway_proto::path::{FieldPath, Segment};
 use serde_json::Value;
 
 use super::{
@@ -38,8 +39,8 @@ enum Node<N> {
 /// Why a value is not a template, and which of its strings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonFormatError {
-    /// Like `request.headers[1]`.
-    pub path: String,
+    /// From the object that was parsed.
+    pub path: FieldPath,
     pub error: FormatError,
 }
 
@@ -62,7 +63,7 @@ impl<N: Name> JsonTemplate<N> {
             extensions,
             omit_empty,
         };
-        let root = reader.object(String::new(), members)?;
+        let root = reader.object(&FieldPath::default(), members)?;
         Ok(Self { root, omit_empty })
     }
 }
@@ -179,7 +180,7 @@ struct Reader {
 impl Reader {
     fn object<N: Name>(
         &self,
-        path: String,
+        path: &FieldPath,
         members: impl IntoIterator<Item = (String, Value)>,
     ) -> Result<Object<N>, JsonFormatError> {
         let mut members: Vec<(String, Value)> = members.into_iter().collect();
@@ -190,17 +191,13 @@ impl Reader {
                 let mut json = Vec::new();
                 quote(&key, &mut json);
                 json.push(b':');
-                let inner = if path.is_empty() {
-                    key
-                } else {
-                    format!("{path}.{key}")
-                };
-                Ok((json.into(), self.node(inner, value)?))
+                let inner = inside(path, Segment::Key(key.into()));
+                Ok((json.into(), self.node(&inner, value)?))
             })
             .collect()
     }
 
-    fn node<N: Name>(&self, path: String, value: Value) -> Result<Node<N>, JsonFormatError> {
+    fn node<N: Name>(&self, path: &FieldPath, value: Value) -> Result<Node<N>, JsonFormatError> {
         Ok(match value {
             Value::Null => Node::Null,
             Value::Bool(_) | Value::Number(_) => Node::Fixed(value.to_string().into_bytes().into()),
@@ -210,15 +207,18 @@ impl Reader {
                 values
                     .into_iter()
                     .enumerate()
-                    .map(|(index, value)| self.node(format!("{path}[{index}]"), value))
+                    .map(|(index, value)| self.node(&inside(path, Segment::Index(index)), value))
                     .collect::<Result<_, _>>()?,
             ),
         })
     }
 
-    fn text<N: Name>(&self, path: String, text: &str) -> Result<Node<N>, JsonFormatError> {
-        let template = Template::parse_with(text, self.extensions)
-            .map_err(|error| JsonFormatError { path, error })?;
+    fn text<N: Name>(&self, path: &FieldPath, text: &str) -> Result<Node<N>, JsonFormatError> {
+        let template =
+            Template::parse_with(text, self.extensions).map_err(|error| JsonFormatError {
+                path: path.clone(),
+                error,
+            })?;
         if let Some(literal) = template.literal() {
             let mut json = vec![b'"'];
             json.extend_from_slice(literal);
@@ -241,4 +241,10 @@ impl Reader {
             omit_empty: self.omit_empty,
         }
     }
+}
+
+fn inside(path: &FieldPath, segment: Segment) -> FieldPath {
+    let mut path = path.clone();
+    path.0.push(segment);
+    path
 }

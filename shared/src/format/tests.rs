@@ -480,7 +480,7 @@ fn json_errors_name_their_string() {
     let error = JsonTemplate::<Plain>::parse(members, Extensions::default(), false).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "b[1].c: at position 2: %NOPE% is not an operator"
+        "[\"b\"][1][\"c\"]: at position 2: %NOPE% is not an operator"
     );
 }
 

@@ -5,7 +5,7 @@ use portway_shared::format::Template;
 
 use super::text;
 use crate::{
-    http::{message::RequestField, name::HeaderName},
+    http::{field::Field, name::HeaderName},
     resources::at::{At, Parsed},
     routing::edits::{AppendAction, Edit, Edits, HeaderEdits},
 };
@@ -99,10 +99,7 @@ pub fn header_value_option(at: At<'_>, message: pb::HeaderValueOption) -> Parsed
     })
 }
 
-fn header_value(
-    at: At<'_>,
-    message: pb::HeaderValue,
-) -> Parsed<(HeaderName, Template<RequestField>)> {
+fn header_value(at: At<'_>, message: pb::HeaderValue) -> Parsed<(HeaderName, Template<Field>)> {
     let pb::HeaderValue {
         key,
         value,
@@ -121,7 +118,7 @@ fn header_value(
 }
 
 /// Parses a text with command operators.
-pub fn template(at: At<'_>, text: &str) -> Parsed<Template<RequestField>> {
+pub fn template(at: At<'_>, text: &str) -> Parsed<Template<Field>> {
     match Template::parse(text) {
         Ok(template) => Ok(template.omitting_empty()),
         Err(error) if error.unsupported => Err(at.unsupported(error.to_string())),
