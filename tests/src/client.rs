@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use memchr::memmem;
 
 use crate::{
-    clock::{Deadline, PATIENCE, pause},
+    clock::{Deadline, PATIENCE, pause, poll},
     message::{self, Messages},
     wire::{End, Wire},
 };
@@ -20,6 +20,8 @@ pub enum Step {
     Response(String),
     /// Waits until these bytes have arrived.
     Until(Vec<u8>),
+    /// Waits until an upstream has seen these bytes.
+    Seen(String, Vec<u8>),
     /// Waits until the proxy ends the connection.
     End,
     Pause(Duration),
@@ -52,8 +54,9 @@ struct Connection {
     missed: Vec<String>,
 }
 
-/// Follows the script against a listener and tells what was heard on each connection.
-pub fn run(to: SocketAddr, script: &[Step]) -> Vec<Heard> {
+/// Follows the script against a listener and tells what was heard on each connection. `seen` says whether an
+/// upstream has been sent certain bytes.
+pub fn run(to: SocketAddr, script: &[Step], seen: impl Fn(&str, &[u8]) -> bool) -> Vec<Heard> {
     let mut connections = Vec::new();
     if !matches!(script.first(), Some(Step::Connect)) {
         connections.push(Connection::open(to));
@@ -61,6 +64,13 @@ pub fn run(to: SocketAddr, script: &[Step]) -> Vec<Heard> {
     for step in script {
         match (step, connections.last_mut()) {
             (Step::Connect, _) => connections.push(Connection::open(to)),
+            (Step::Seen(upstream, bytes), Some(connection)) => {
+                let deadline = Deadline::after(PATIENCE);
+                let found = poll(deadline, || seen(upstream, bytes).then_some(()));
+                if found.is_none() {
+                    connection.missed.push(format!("{step:?}"));
+                }
+            }
             (step, Some(connection)) => connection.follow(step),
             (_, None) => {}
         }
@@ -82,7 +92,7 @@ impl Connection {
     fn follow(&mut self, step: &Step) {
         let deadline = Deadline::after(PATIENCE);
         let reached = match step {
-            Step::Connect => true,
+            Step::Connect | Step::Seen(..) => true,
             Step::Send(bytes) => {
                 // That the peer takes no more shows in how the connection ends.
                 self.wire.send(bytes);

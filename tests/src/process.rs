@@ -14,8 +14,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::clock::{Deadline, poll};
 
-/// How much of a program's output an error shows.
-const TAIL: usize = 4_000;
+/// How many lines of a program's output an error shows, and how much of each.
+const TAIL: usize = 30;
+const WIDTH: usize = 1_000;
 
 pub struct Process {
     name: String,
@@ -112,14 +113,21 @@ impl Process {
         String::from_utf8_lossy(&fs::read(&self.output).unwrap_or_default()).into_owned()
     }
 
-    /// The end of what the program has printed.
+    /// The end of what the program has printed; Envoy's longest lines are whole configurations.
     pub fn tail(&self) -> String {
         let output = self.output();
-        let cut = output.len().saturating_sub(TAIL);
-        let start = (cut..output.len())
-            .find(|&at| output.is_char_boundary(at))
-            .unwrap_or(0);
-        format!("--- end of {}'s output\n{}---", self.name, &output[start..])
+        let lines: Vec<&str> = output.lines().collect();
+        let shown = lines[lines.len().saturating_sub(TAIL)..]
+            .iter()
+            .map(|line| {
+                let cut = line
+                    .char_indices()
+                    .nth(WIDTH)
+                    .map_or(line.len(), |(at, _)| at);
+                format!("{}\n", &line[..cut])
+            });
+        let shown: String = shown.collect();
+        format!("--- end of {}'s output\n{shown}---", self.name)
     }
 
     pub fn cpu(&self) -> CpuTime {

@@ -4,7 +4,7 @@
 //! a test reads exactly what the proxy sent, however odd.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -15,9 +15,10 @@ use std::{
 
 use memchr::memmem;
 use parking_lot::Mutex;
+use socket2::{Domain, Socket, Type};
 
 use crate::{
-    clock::{Deadline, PATIENCE, pause},
+    clock::{Deadline, PATIENCE, pause, poll},
     message,
     wire::{End, Wire},
 };
@@ -30,6 +31,8 @@ pub enum Upstream {
     Answers(Vec<Vec<u8>>),
     /// Its n-th connection follows the n-th script; the last one serves all further connections.
     Scripts(Vec<Vec<Act>>),
+    /// Never accepts, and its queue is full: whoever connects waits.
+    Deaf,
 }
 
 /// One step of an upstream's script.
@@ -73,6 +76,8 @@ struct Shared {
     behaviour: Upstream,
     connections: Mutex<Vec<Arc<Mutex<Wire>>>>,
     answered: AtomicUsize,
+    /// A deaf upstream's queue is full.
+    filled: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -82,19 +87,28 @@ impl Recorder {
     }
 
     pub fn start_at(address: SocketAddr, behaviour: Upstream) -> Self {
-        let listener = TcpListener::bind(address)
+        let listener = match behaviour {
+            Upstream::Deaf => deaf(address),
+            _ => TcpListener::bind(address),
+        };
+        let listener = listener
             .unwrap_or_else(|error| panic!("an upstream cannot listen on {address}: {error}"));
         let address = listener.local_addr().expect("the address listened on");
         let shared = Arc::new(Shared {
             behaviour,
             connections: Mutex::new(Vec::new()),
             answered: AtomicUsize::new(0),
+            filled: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
         let acceptor = std::thread::spawn({
             let shared = Arc::clone(&shared);
             move || accept(&listener, &shared)
         });
+        if matches!(shared.behaviour, Upstream::Deaf) {
+            let filled = || shared.filled.load(Ordering::Relaxed).then_some(());
+            poll(Deadline::after(PATIENCE), filled).expect("a queue fills up");
+        }
         Self {
             address,
             shared,
@@ -129,8 +143,31 @@ impl Drop for Recorder {
     }
 }
 
+/// A listener with the shortest queue there is.
+fn deaf(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.bind(&address.into())?;
+    socket.listen(0)?;
+    Ok(socket.into())
+}
+
+/// Fills the queue of a listener that nobody accepts from, and holds it filled.
+fn fill(listener: &TcpListener) -> Vec<TcpStream> {
+    let address = listener.local_addr().expect("the address listened on");
+    let attempt = || TcpStream::connect_timeout(&address, Duration::from_millis(200));
+    std::iter::from_fn(|| attempt().ok()).collect()
+}
+
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     listener.set_nonblocking(true).expect("a polled listener");
+    if matches!(shared.behaviour, Upstream::Deaf) {
+        let _queue = fill(listener);
+        shared.filled.store(true, Ordering::Relaxed);
+        while !shared.stop.load(Ordering::Relaxed) {
+            pause(Duration::from_millis(20));
+        }
+        return;
+    }
     let mut threads = Vec::new();
     while !shared.stop.load(Ordering::Relaxed) {
         let Ok((stream, _)) = listener.accept() else {
@@ -175,6 +212,7 @@ fn serve(wire: &Mutex<Wire>, index: usize, shared: &Shared) {
                 follow(script, wire, shared);
             }
         }
+        Upstream::Deaf => {}
     }
 }
 

@@ -6,7 +6,7 @@ use regex::Regex;
 
 use crate::{
     client::Step,
-    recorder::{Upstream, ok},
+    recorder::{Act, Upstream, ok},
 };
 
 /// What is configured and said. In fragments of configuration and in what the client sends, `@name` is the
@@ -153,6 +153,31 @@ impl Case {
 
     pub fn until(self, bytes: impl AsRef<[u8]>) -> Self {
         self.step(Step::Until(bytes.as_ref().into()))
+    }
+
+    /// Waits until the upstream `up` has seen these bytes.
+    pub fn seen(self, bytes: impl AsRef<[u8]>) -> Self {
+        self.step(Step::Seen("up".into(), bytes.as_ref().into()))
+    }
+
+    /// Every connection to the upstream `up` follows this script.
+    pub fn script(self, acts: Vec<Act>) -> Self {
+        self.scripts(vec![acts])
+    }
+
+    /// The n-th connection to the upstream `up` follows the n-th script.
+    pub fn scripts(self, scripts: Vec<Vec<Act>>) -> Self {
+        self.upstream("up", Upstream::Scripts(scripts))
+    }
+
+    /// Closes the client's side for sending.
+    pub fn half_close(self) -> Self {
+        self.step(Step::HalfClose)
+    }
+
+    /// Closes the client's connection.
+    pub fn close(self) -> Self {
+        self.step(Step::Close)
     }
 
     pub fn end(self) -> Self {

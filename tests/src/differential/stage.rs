@@ -59,7 +59,10 @@ impl<'a> Stage<'a> {
             .iter()
             .map(|step| self.fill(step))
             .collect();
-        let heard = client::run(([127, 0, 0, 1], self.places.listener).into(), &script);
+        let listener = ([127, 0, 0, 1], self.places.listener).into();
+        let heard = client::run(listener, &script, |upstream, bytes| {
+            self.has_seen(upstream, bytes)
+        });
         let mut text = String::new();
         let mut ports = vec![
             (self.places.listener, "listener".to_owned()),
@@ -105,6 +108,17 @@ impl<'a> Stage<'a> {
         text.push_str(&observe::log(&self.read_log()));
         let text = normalise::ports(&text, &played.ports);
         normalise::rules(&text, &self.case.masks)
+    }
+
+    fn has_seen(&self, upstream: &str, bytes: &[u8]) -> bool {
+        let (_, recorder) = self
+            .recorders
+            .iter()
+            .find(|(name, _)| name == upstream)
+            .unwrap_or_else(|| panic!("{} has no upstream {upstream}", self.case.id));
+        let seen = recorder.seen();
+        seen.iter()
+            .any(|seen| memmem::find(&seen.bytes, bytes).is_some())
     }
 
     fn read_log(&self) -> String {
