@@ -5,6 +5,10 @@
 //! whole and the sum a moment late, which is all a scrape asks. Rows of a sheet appear when their thread
 //! first counts: ten thousand unused clusters cost ten thousand small headers and no rows.
 
+pub mod cluster;
+pub mod http;
+pub mod registry;
+
 use std::{
     marker::PhantomData,
     sync::{

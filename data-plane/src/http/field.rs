@@ -24,7 +24,7 @@ pub enum Field {
 
 impl Field {
     /// The first value in a request; an empty path or authority is none.
-    pub fn of_request<'a>(&'a self, head: &'a RequestHead) -> Option<&'a [u8]> {
+    pub fn of_request<'a>(&self, head: &'a RequestHead) -> Option<&'a [u8]> {
         match self {
             Field::OfRequest(field) => field.first(head).filter(|value| !value.is_empty()),
             Field::Header(name) => head.headers.get(name),

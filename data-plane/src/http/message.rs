@@ -181,7 +181,7 @@ impl RequestField {
     }
 
     /// The first value, if the request has one.
-    pub fn first<'a>(&'a self, head: &'a RequestHead) -> Option<&'a [u8]> {
+    pub fn first<'a>(&self, head: &'a RequestHead) -> Option<&'a [u8]> {
         match self {
             RequestField::Method => Some(head.method.as_str().as_bytes()),
             RequestField::Path => Some(&head.path),

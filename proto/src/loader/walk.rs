@@ -261,6 +261,10 @@ impl<'t> Walker<'t> {
 
     /// Rules that a field breaks by not being there.
     fn unset(&mut self, field: &FieldPlan, rules: &Rules, parent: Node<'t>) {
+        // Rules on a member of a oneof speak to who chooses it.
+        if field.oneof.is_some() {
+            return;
+        }
         let required = rules.required
             || match &rules.check {
                 Check::Any(rules) => rules.required,
