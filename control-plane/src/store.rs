@@ -19,7 +19,7 @@
 //! conditional writes compare head *and* generation: a head cannot move past a removal it has not seen,
 //! nor a removal past a head it has not marked.
 //!
-//! Not here: what an object means (the model), who may write (the API), and when to sweep.
+//! Not here: what an object means (the model), who may write (the API), and which revisions nodes run.
 
 mod content;
 mod digest;
@@ -50,11 +50,13 @@ pub use self::failpoints::{Failpoints, Step};
 pub use self::limits::{LimitError, Limits};
 pub use self::redb::RedbStore;
 pub use self::revisions::{Objects, Revisions};
-pub use self::sweep::Swept;
+pub use self::sweep::{Swept, keep_swept};
 pub use self::types::{
     Change, ChangeKind, Draft, Expected, Head, Object, ObjectKey, Revision, RevisionId, UnixMillis,
 };
 
+/// Revisions kept besides the pinned ones.
+pub const KEEP: usize = 1000;
 /// The largest chunk. etcd refuses requests over 1.5 MiB, and a chunk is never split by an engine.
 pub const CHUNK_BYTES: usize = 512 * 1024;
 /// The most chunks one `put` or `get` names.

@@ -49,7 +49,7 @@ pub enum StoreError {
     Duplicate(ObjectKey),
     #[error(transparent)]
     Limit(#[from] LimitError),
-    /// A chunk is gone. `Revisions` tells a swept revision from a damaged store.
+    /// A chunk is gone. `Revisions` makes `NotFound` or `Corrupt` of it wherever it can tell which.
     #[error("chunk {0} is missing")]
     Missing(Digest),
     #[error("the store is damaged: {0}")]

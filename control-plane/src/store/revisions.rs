@@ -242,7 +242,7 @@ impl Revisions {
             let place = place.ok_or_else(|| no_position(id))?;
             content::object(store, &content, &place).await.map(Some)
         };
-        settle(store, id, read).await
+        settle(store, &[id], read).await
     }
 
     /// How `to` differs from `from`, by kind and name. Objects that only moved within their file are
@@ -251,9 +251,9 @@ impl Revisions {
         let before = self.revision(from).await?.content_hash;
         let after = self.revision(to).await?.content_hash;
         let store = self.store.as_ref();
-        let read = settle(store, to, walk::diff(store, before, after));
-        let mut changes = Vec::new();
-        for pair in settle(store, from, read).await? {
+        let differences = settle(store, &[from, to], walk::diff(store, before, after)).await?;
+        let mut changes = Vec::with_capacity(differences.len());
+        for pair in differences {
             let (kind, entry) = match pair {
                 (None, Some(entry)) => (ChangeKind::Added, entry),
                 (Some(entry), None) => (ChangeKind::Removed, entry),
@@ -313,7 +313,7 @@ impl Objects {
             }
             Ok(Some(objects))
         };
-        settle(store.as_ref(), self.id, read).await
+        settle(store.as_ref(), &[self.id], read).await
     }
 }
 
@@ -321,19 +321,22 @@ fn no_position(id: RevisionId) -> StoreError {
     StoreError::corrupt(format!("revision {id}: positions do not match objects"))
 }
 
-/// A chunk that is missing means a damaged store, unless its revision was swept while it was read.
+/// A chunk that is missing means a damaged store, unless a revision was swept while it was read.
 async fn settle<T>(
     store: &dyn Store,
-    id: RevisionId,
+    ids: &[RevisionId],
     read: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    match read.await {
-        Err(StoreError::Missing(digest)) => match store.record(id).await? {
-            None => Err(StoreError::NotFound(id)),
-            Some(_) => Err(StoreError::Missing(digest)),
-        },
-        other => other,
+    let missing = match read.await {
+        Err(StoreError::Missing(digest)) => digest,
+        other => return other,
+    };
+    for id in ids {
+        if store.record(*id).await?.is_none() {
+            return Err(StoreError::NotFound(*id));
+        }
     }
+    Err(StoreError::corrupt(format!("chunk {missing} is missing")))
 }
 
 pub(super) async fn backoff(attempt: u32) {

@@ -10,10 +10,12 @@ use rustc_hash::FxHashSet;
 use super::record;
 use super::revisions::{Revisions, backoff};
 use super::walk;
-use super::{BATCH_REMOVALS, Digest, Doomed, Outcome, RevisionId, State, StoreError};
+use super::{BATCH_REMOVALS, Digest, Doomed, Head, Outcome, RevisionId, State, StoreError};
 
 /// Records or digests read at once.
 const PAGE: usize = 1000;
+/// Revisions that pass between two sweeps of [`keep_swept`].
+const SLACK: u64 = 64;
 /// Times the head may move under one sweep. Past that the rest is left to the next sweep.
 const TRIES: u32 = 100;
 
@@ -23,6 +25,37 @@ pub struct Swept {
     pub revisions: usize,
     pub chunks: usize,
     pub chunks_kept: usize,
+}
+
+/// Sweeps at once, and again after every 64 revisions, for as long as the store is open. `pinned` is
+/// asked before each sweep which revisions nodes are running. A sweep that fails is tried again at the
+/// next turn; until then the store is merely larger.
+pub async fn keep_swept(
+    revisions: &Revisions,
+    keep: usize,
+    pinned: impl Fn() -> Vec<RevisionId> + Send,
+) {
+    let mut heads = revisions.watch();
+    loop {
+        let at = number(*heads.borrow_and_update());
+        match revisions.sweep(keep, &pinned()).await {
+            Ok(Swept {
+                revisions: 0,
+                chunks: 0,
+                ..
+            }) => {}
+            Ok(swept) => tracing::debug!(?swept, "store swept"),
+            Err(cause) => tracing::warn!(%cause, "store not swept"),
+        }
+        let due = at.saturating_add(SLACK);
+        if heads.wait_for(|head| number(*head) >= due).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn number(head: Option<Head>) -> u64 {
+    head.map_or(0, |head| head.id.get())
 }
 
 impl Revisions {

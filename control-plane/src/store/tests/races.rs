@@ -15,6 +15,8 @@ struct Raced {
     inner: Arc<dyn Store>,
     before_advance: Mutex<Vec<Rival>>,
     before_remove: Mutex<Vec<Rival>>,
+    /// One is taken at each `get`; the last comes first, and `None` lets a call pass.
+    before_get: Mutex<Vec<Option<Rival>>>,
 }
 
 impl std::fmt::Debug for Raced {
@@ -29,6 +31,7 @@ impl Raced {
             inner,
             before_advance: Mutex::default(),
             before_remove: Mutex::default(),
+            before_get: Mutex::default(),
         })
     }
 }
@@ -47,7 +50,13 @@ impl Store for Raced {
     }
 
     fn get(&self, digests: Vec<Digest>) -> BoxFuture<'_, Result<Vec<Option<Bytes>>, StoreError>> {
-        self.inner.get(digests)
+        let rival = self.before_get.lock().pop().flatten();
+        Box::pin(async move {
+            if let Some(rival) = rival {
+                rival(Arc::clone(&self.inner)).await;
+            }
+            self.inner.get(digests).await
+        })
     }
 
     fn advance(&self, seen: State, record: Record) -> BoxFuture<'_, Result<Outcome, StoreError>> {
@@ -91,10 +100,10 @@ impl Store for Raced {
     }
 }
 
-fn sweeps() -> Rival {
-    Box::new(|store| {
+fn sweeps(pinned: &'static [RevisionId]) -> Rival {
+    Box::new(move |store| {
         Box::pin(async move {
-            Revisions::new(store).sweep(1, &[]).await.unwrap();
+            Revisions::new(store).sweep(1, pinned).await.unwrap();
         })
     })
 }
@@ -123,7 +132,7 @@ async fn a_sweep_between_chunks_and_head_makes_the_writer_write_them_again() {
         raced
             .before_advance
             .lock()
-            .extend([sweeps(), sweeps(), sweeps()]);
+            .extend([sweeps(&[]), sweeps(&[]), sweeps(&[])]);
         let mut objects = routes(200);
         objects[5].document = Arc::from(format!("round {round}"));
         let head = revisions.head().await.unwrap().unwrap().id;
@@ -144,7 +153,7 @@ async fn a_sweep_between_chunks_and_head_makes_the_writer_write_them_again() {
         .commit(Expected::Revision(head), draft(""), Vec::new())
         .await
         .unwrap();
-    raced.before_advance.lock().push(sweeps());
+    raced.before_advance.lock().push(sweeps(&[]));
     let rolled = revisions.rollback(Expected::Any, head, draft("")).await;
     assert!(
         matches!(rolled, Err(StoreError::NotFound(id)) if id == head),
@@ -219,6 +228,41 @@ async fn a_commit_of_doomed_content_during_a_sweep_is_kept() {
     for revision in history {
         revisions.verify(revision.id).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_sweep_overtaken_by_another_removes_nothing() {
+    const FIRST: &[RevisionId] = &[RevisionId::FIRST];
+    let raced = Raced::new(Arc::new(RedbStore::in_memory()));
+    let revisions = Revisions::new(Arc::clone(&raced) as Arc<dyn Store>);
+    let mut objects = routes(300);
+    objects.push(object(
+        "EnvoyResources",
+        "large",
+        1,
+        &"large ".repeat(2_000),
+    ));
+    let first = revisions
+        .commit(Expected::Any, draft(""), objects.clone())
+        .await
+        .unwrap();
+    objects[0].document = Arc::from("changed");
+    revisions
+        .commit(Expected::Any, draft(""), objects)
+        .await
+        .unwrap();
+    revisions
+        .commit(Expected::Any, draft(""), Vec::new())
+        .await
+        .unwrap();
+    // It has read the third revision and the root of the second, and holds every leaf of that to be in
+    // use without having looked into one, when the second goes and the first stays.
+    let rival = Some(sweeps(FIRST));
+    raced.before_get.lock().extend([rival, None, None]);
+    let overtaken = revisions.sweep(3, &[]).await;
+    assert!(raced.before_get.lock().is_empty());
+    assert!(matches!(overtaken, Err(StoreError::Busy)), "{overtaken:?}");
+    revisions.verify(first.id).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
