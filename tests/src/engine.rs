@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{client, process::Process, program, wire::Wire};
+use crate::{client, process::Process, program};
 
 /// Which proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,15 +96,16 @@ impl Engine {
 
     /// The body of an admin page.
     pub fn admin(&self, path: &str) -> String {
-        let page = client::fetch(self.admin, &request(path));
+        let page = client::fetch(self.admin, &request(path))
+            .unwrap_or_else(|| panic!("{}'s admin does not answer {path}", self.kind));
         assert_eq!(page.status(), 200, "admin {path} answered {}", page.line);
         String::from_utf8_lossy(&page.body).into_owned()
     }
 }
 
 fn is_ready(admin: SocketAddr) -> bool {
-    // Before the admin listens, connecting fails; that is no error yet.
-    Wire::connect(admin).is_ok() && client::fetch(admin, &request("/ready")).status() == 200
+    // Before the admin listens there is no answer; that is no error yet.
+    client::fetch(admin, &request("/ready")).is_some_and(|page| page.status() == 200)
 }
 
 fn request(path: &str) -> String {

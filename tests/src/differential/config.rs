@@ -3,7 +3,9 @@
 //! A case becomes one listener and its clusters, as YAML texts; how these reach an engine is another matter,
 //! so that the same text may go into a file or through a control plane.
 
-use std::{fmt::Write, path::Path};
+use std::{fmt::Write, path::Path, sync::LazyLock};
+
+use regex::{Captures, Regex};
 
 use super::case::Case;
 
@@ -27,18 +29,37 @@ pub struct Places {
 impl Places {
     /// Puts ports and names in the place of `@...`.
     pub fn fill(&self, case: &Case, text: &str) -> String {
-        let mut text = text
-            .replace("@listener:port", &self.listener.to_string())
-            .replace("@dead:port", &self.dead.to_string())
-            .replace("@log", &self.log);
-        for (name, port) in &self.upstreams {
-            text = text.replace(&format!("@{name}:port"), &port.to_string());
+        static NAME: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"@([a-z]+)(:port)?\b").expect("a placeholder"));
+        NAME.replace_all(text, |found: &Captures<'_>| {
+            let known = match found.get(2) {
+                Some(_) => self.port(&found[1]).map(|port| port.to_string()),
+                None if &found[1] == "log" => Some(self.log.clone()),
+                None => self
+                    .is_cluster(case, &found[1])
+                    .then(|| cluster_name(case, &found[1])),
+            };
+            // What is no placeholder, such as `@type`, stays.
+            known.unwrap_or_else(|| found[0].to_owned())
+        })
+        .into_owned()
+    }
+
+    fn port(&self, name: &str) -> Option<u16> {
+        match name {
+            "listener" => Some(self.listener),
+            "dead" => Some(self.dead),
+            _ => {
+                let (_, port) = self.upstreams.iter().find(|(own, _)| own == name)?;
+                Some(*port)
+            }
         }
-        let clusters = self.upstreams.iter().map(|(name, _)| name);
-        for name in clusters.chain(case.clusters.iter().map(|(name, _)| name)) {
-            text = text.replace(&format!("@{name}"), &cluster_name(case, name));
-        }
-        text
+    }
+
+    fn is_cluster(&self, case: &Case, name: &str) -> bool {
+        let upstreams = self.upstreams.iter().map(|(own, _)| own);
+        let clusters = case.clusters.iter().map(|(own, _)| own);
+        upstreams.chain(clusters).any(|own| own == name)
     }
 }
 

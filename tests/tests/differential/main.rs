@@ -5,4 +5,8 @@
 
 mod actions;
 mod hosts;
+mod http1;
+mod logs;
 mod matching;
+mod mutation;
+mod upstreams;
