@@ -106,3 +106,6 @@ pub enum BodyLength {
     /// Responses only.
     UntilClose,
 }
+
+#[cfg(test)]
+mod tests;

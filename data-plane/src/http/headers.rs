@@ -194,23 +194,24 @@ impl Headers {
         self.keep_first(known, value);
     }
 
-    /// Makes one field of all of that name, at the place of the first, its values joined by commas.
+    /// Makes one field of all of that name, at the place of the first: its values that are not empty, joined by
+    /// commas.
     pub fn join_known(&mut self, known: Known) {
-        let start = self.arena.len();
-        let mut values = self
-            .fields
-            .iter()
-            .filter(|field| field.known == Some(known))
-            .map(|field| field.value);
-        let Some(first) = values.next() else { return };
-        let rest: Vec<Span> = values.collect();
-        if rest.is_empty() {
-            return;
+        let Self { arena, fields, .. } = self;
+        let start = arena.len();
+        let mut count = 0;
+        for field in fields.iter().filter(|field| field.known == Some(known)) {
+            count += 1;
+            if field.value.len() > 0 {
+                if arena.len() > start {
+                    arena.push(b',');
+                }
+                arena.extend_from_within(field.value.range());
+            }
         }
-        self.arena.extend_from_within(first.range());
-        for value in rest {
-            self.arena.push(b',');
-            self.arena.extend_from_within(value.range());
+        if count < 2 {
+            arena.truncate(start);
+            return;
         }
         let joined = self.span_from(start);
         self.keep_first(known, joined);
@@ -341,8 +342,8 @@ mod tests {
         }
         headers.join_known(Known::Via);
         headers.join_known(Known::Te);
-        assert_eq!(pairs(&headers), [("via", "a,b,"), ("x", "1")]);
-        assert_eq!(headers.get_known(Known::Via), Some(&b"a,b,"[..]));
+        assert_eq!(pairs(&headers), [("via", "a,b"), ("x", "1")]);
+        assert_eq!(headers.get_known(Known::Via), Some(&b"a,b"[..]));
     }
 
     #[test]

@@ -300,7 +300,7 @@ impl Trailers {
         let mut gathered = Gathered::default();
         while let Some(field) = fields.next()? {
             if options.enable_trailers {
-                gathered.add(kept, &field);
+                gathered.add(kept, &field)?;
                 if kept.len() > options.max_headers.min(most_raw_fields(options)) {
                     return Err(Fault::TooManyHeaders);
                 }

@@ -204,18 +204,22 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    pub(super) fn add(&mut self, headers: &mut Headers, field: &RawField<'_>) -> Option<Known> {
+    pub(super) fn add(&mut self, headers: &mut Headers, field: &RawField<'_>) -> Result<(), Fault> {
         let known = if field.dirty {
             headers.append(field.name, &without_line_breaks(field.value))
         } else {
             headers.append(field.name, field.value)
         };
         if let Some(known) = known {
+            // Envoy takes `chu<CR>nked` for no body, then the body for a request. Nobody else means that.
+            if field.dirty && matches!(known, Known::ContentLength | Known::TransferEncoding) {
+                return Err(Fault::Syntax);
+            }
             let bit = 1 << (known as u8);
             self.repeated |= self.seen & bit;
             self.seen |= bit;
         }
-        known
+        Ok(())
     }
 
     pub(super) fn has(&self, known: Known) -> bool {

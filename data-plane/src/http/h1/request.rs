@@ -63,7 +63,7 @@ fn read(
     scanner.skip_blank_lines(input);
     let start = scanner.start();
     if let Some(first) = input.get(start)
-        && (!target::may_begin(*first, options) || (options.strict && !is_crlf(input, start)))
+        && (!target::may_begin(*first) || (options.strict && !is_crlf(input, start)))
     {
         return Err(RequestErrorKind::Syntax);
     }
@@ -99,7 +99,9 @@ fn read(
                 if options.strict {
                     return Err(RequestErrorKind::DuplicateField);
                 }
-                head.authority.push(b',');
+                if !head.authority.is_empty() && !field.value.is_empty() {
+                    head.authority.push(b',');
+                }
             }
             if field.dirty {
                 let value = without_line_breaks(field.value);
@@ -108,7 +110,7 @@ fn read(
                 head.authority.extend_from_slice(field.value);
             }
         } else {
-            gathered.add(&mut head.headers, &field);
+            gathered.add(&mut head.headers, &field)?;
         }
         if head.headers.len() + hosts > most_raw_fields(options) {
             return Err(RequestErrorKind::TooManyHeaders);

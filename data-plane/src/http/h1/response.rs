@@ -76,7 +76,7 @@ fn read(
     head.version = version;
     let mut gathered = Gathered::default();
     while let Some(field) = fields.next()? {
-        gathered.add(&mut head.headers, &field);
+        gathered.add(&mut head.headers, &field)?;
         if head.headers.len() > most_raw_fields(options) {
             return Err(Fault::TooManyHeaders);
         }

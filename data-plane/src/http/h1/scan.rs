@@ -59,7 +59,7 @@ impl HeadScanner {
         &self.ends
     }
 
-    /// Starts a head that has no first line (trailers): its first line may be the empty one.
+    /// Moves the start behind empty lines, as may come before a request.
     pub(super) fn skip_blank_lines(&mut self, input: &[u8]) {
         if self.ends.is_empty() && self.start == self.scanned {
             let rest = input.get(self.start..).unwrap_or_default();

@@ -8,6 +8,7 @@ use std::net::Ipv6Addr;
 use super::{
     Options, RequestErrorKind,
     fields::{Survey, is_token_byte},
+    framing::parse_length,
 };
 use crate::http::message::{Method, Scheme};
 
@@ -117,12 +118,8 @@ fn version_of(version: &[u8]) -> Result<LineVersion, RequestErrorKind> {
 }
 
 /// Whether a first byte can begin a request at all; a client that speaks TLS here learns so at once.
-pub(super) fn may_begin(byte: u8, options: &Options) -> bool {
-    if options.strict || options.allow_custom_methods {
-        is_token_byte(byte)
-    } else {
-        matches!(byte, b'A'..=b'D' | b'G' | b'H' | b'L'..=b'P' | b'Q'..=b'U')
-    }
+pub(super) fn may_begin(byte: u8) -> bool {
+    is_token_byte(byte)
 }
 
 fn check_method(method: &[u8], options: &Options) -> Result<(), RequestErrorKind> {
@@ -342,10 +339,7 @@ fn host_port(authority: &[u8]) -> Option<(&[u8], Option<u16>)> {
 }
 
 fn port(digits: &[u8]) -> Option<u16> {
-    if digits.is_empty() || digits.len() > 5 || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    parse_length(digits).and_then(|port| u16::try_from(port).ok())
 }
 
 /// Whether a `Host` passes strict reading: a name, address or nothing else, and a port at most.
@@ -362,7 +356,7 @@ pub(super) fn is_strict_host(host: &[u8]) -> bool {
         && name.iter().all(good)
         && match rest {
             [] => true,
-            [_, digits @ ..] => port(digits).is_some(),
+            [_, digits @ ..] => digits.len() <= 5 && port(digits).is_some(),
         }
 }
 
