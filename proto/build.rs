@@ -9,6 +9,8 @@
 mod descriptors;
 #[path = "build/envoy.rs"]
 mod envoy;
+#[path = "build/gaps.rs"]
+mod gaps;
 #[path = "build/index.rs"]
 mod index;
 #[path = "src/index/layout.rs"]
@@ -33,9 +35,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut set = descriptors::FileSet::default();
     set.add(&std::fs::read(&envoy.descriptors)?)?;
     set.add(&own)?;
+    let added = set.take(gaps::FILE);
     // Tests hand the same set to prost-reflect and compare the index with what that makes of it.
     std::fs::write(out.join("descriptors.bin"), set.encode())?;
-    index::write(&set.parse()?, &out)
+    let mut schema = set.parse()?;
+    gaps::merge(&mut schema, added.parse()?)?;
+    index::write(&schema, &out)
 }
 
 fn variable(name: &str) -> Result<String, Box<dyn Error>> {

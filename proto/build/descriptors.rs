@@ -16,6 +16,8 @@ const DEPRECATED_AT_MINOR_VERSION: u32 = 157_299_826;
 const DISALLOWED_BY_DEFAULT_ENUM: u32 = 70_100_853;
 const DEPRECATED_AT_MINOR_VERSION_ENUM: u32 = 181_198_657;
 const HTTP: u32 = 72_295_728;
+/// Our own: what a declaration of `gaps/envoy.proto` is part of.
+const STANDS_FOR: u32 = 77_001;
 
 const TYPE_GROUP: u64 = 10;
 pub const TYPE_MESSAGE: u64 = 11;
@@ -32,6 +34,7 @@ pub struct Schema {
 #[derive(Default)]
 pub struct Message {
     pub name: String,
+    pub stands_for: String,
     pub fields: Vec<Field>,
     pub oneofs: Vec<Oneof>,
     pub reserved_names: Vec<String>,
@@ -60,6 +63,8 @@ pub struct Field {
     /// Position among the message's real (not synthetic) oneofs.
     pub oneof: Option<usize>,
     pub rules: Vec<u8>,
+    /// Whether the generated Rust type has it.
+    pub generated: bool,
 }
 
 #[derive(Default)]
@@ -71,6 +76,7 @@ pub struct Oneof {
 #[derive(Default)]
 pub struct Enum {
     pub name: String,
+    pub stands_for: String,
     pub values: Vec<EnumValue>,
     pub reserved_names: Vec<String>,
 }
@@ -127,6 +133,11 @@ impl FileSet {
         Ok(())
     }
 
+    /// Takes one file out, as a set of its own.
+    pub fn take(&mut self, name: &str) -> Self {
+        Self(self.0.remove_entry(name).into_iter().collect())
+    }
+
     pub fn encode(&self) -> Vec<u8> {
         let mut set = Vec::new();
         for file in self.0.values() {
@@ -150,14 +161,18 @@ impl FileSet {
                 .add(file)
                 .map_err(|cause| format!("{name}: {cause}"))?;
         }
-        schema.messages.sort_by(|a, b| a.name.cmp(&b.name));
-        schema.enums.sort_by(|a, b| a.name.cmp(&b.name));
-        schema.services.sort_by(|a, b| a.name.cmp(&b.name));
+        schema.sort();
         Ok(schema)
     }
 }
 
 impl Schema {
+    pub fn sort(&mut self) {
+        self.messages.sort_by(|a, b| a.name.cmp(&b.name));
+        self.enums.sort_by(|a, b| a.name.cmp(&b.name));
+        self.services.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+
     fn add(&mut self, file: &[u8]) -> Result<()> {
         let package = string(file, 2)?;
         let proto3 = match string(file, 12)?.as_str() {
@@ -191,6 +206,7 @@ impl Schema {
             deprecated: flag(&options, 3)?,
             rules_disabled: flag(&options, VALIDATE)? || flag(&options, VALIDATE_IGNORED)?,
             reserved_names: strings(bytes, 10)?,
+            stands_for: string(&options, STANDS_FOR)?,
             name,
             ..Message::default()
         };
@@ -260,6 +276,7 @@ fn field(bytes: &[u8], proto3: bool) -> Result<Field> {
         envoy_disallowed: flag(&options, DISALLOWED_BY_DEFAULT)?,
         oneof,
         rules: merged(&options, VALIDATE)?,
+        generated: true,
     })
 }
 
@@ -278,6 +295,7 @@ fn enumeration(bytes: &[u8], scope: &str) -> Result<Enum> {
     let name = join(scope, &string(bytes, 1)?);
     Ok(Enum {
         name,
+        stands_for: string(&merged(bytes, 3)?, STANDS_FOR)?,
         values,
         reserved_names: strings(bytes, 5)?,
     })

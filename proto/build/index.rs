@@ -239,11 +239,13 @@ impl Sections {
             (field.sensitive, FIELD_SENSITIVE),
             (field.envoy_deprecated, FIELD_ENVOY_DEPRECATED),
             (field.envoy_disallowed, FIELD_ENVOY_DISALLOWED),
+            (!field.generated, FIELD_NOT_GENERATED),
         ]);
         let oneof = field
             .oneof
             .map_or(Ok(NONE), |index| row(first_oneof + index))?;
-        let kind_and_flags = u16::try_from(u32::try_from(field.kind)? | flags << 8)?;
+        let kind_and_flags =
+            u16::try_from(u32::try_from(field.kind)? | flags << FIELD_FLAGS_SHIFT)?;
         self.fields.extend([
             pool.name(&field.name)?,
             pool.name(&field.json_name)?,

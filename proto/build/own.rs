@@ -47,7 +47,7 @@ const EXTERN: &[(&str, &str)] = &[
 /// Returns the compiled set, our files and everything they import.
 pub fn generate(root: &Path, includes: &[PathBuf]) -> Result<Vec<u8>, Box<dyn Error>> {
     let gaps = root.join("gaps");
-    let mut roots = vec![root.to_path_buf(), gaps.clone()];
+    let mut roots = vec![gaps.clone(), root.to_path_buf()];
     roots.extend_from_slice(includes);
 
     let mut compiler = protox::Compiler::new(&roots)?;
@@ -72,7 +72,11 @@ pub fn generate(root: &Path, includes: &[PathBuf]) -> Result<Vec<u8>, Box<dyn Er
     messages
         .enable_type_names()
         .type_name_domain(["."], "type.googleapis.com");
-    generator.compile_fds_with_config(compiler.file_descriptor_set(), messages)?;
+    let mut generated = compiler.file_descriptor_set();
+    generated
+        .file
+        .retain(|file| file.name() != crate::gaps::FILE);
+    generator.compile_fds_with_config(generated, messages)?;
     Ok(compiler.encode_file_descriptor_set())
 }
 

@@ -15,7 +15,7 @@ use std::fmt;
 /// How many findings are reported; a message made of nothing else stays cheap to refuse.
 pub const MAX_REPORTED: usize = 100;
 
-/// A field number that its message does not have.
+/// A field number that its message does not have, or only in Envoy and not in our generated types.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownField {
     /// The message that holds it, and where that message stands.
@@ -27,12 +27,14 @@ pub struct UnknownField {
 impl fmt::Display for UnknownField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.message.full_name();
-        let known = if self.message.is_reserved_number(self.number) {
-            "removed"
-        } else {
-            "unknown"
-        };
-        write!(f, "{known} field {} of {name}", self.number)?;
+        let number = self.number;
+        match self.message.field_by_number(number) {
+            Some(field) => write!(f, "unsupported field {} ({number}) of {name}", field.name())?,
+            None if self.message.is_reserved_number(number) => {
+                write!(f, "removed field {number} of {name}")?;
+            }
+            None => write!(f, "unknown field {number} of {name}")?,
+        }
         at(&self.path, f)
     }
 }
@@ -116,7 +118,8 @@ impl<'a> Scan<'a> {
         for record in Records::new(wire) {
             let record =
                 record.map_err(|cause| self.error(message, ScanCause::Malformed(cause)))?;
-            let Some(field) = message.field_by_number(record.number) else {
+            let field = message.field_by_number(record.number);
+            let Some(field) = field.filter(|field| field.is_generated()) else {
                 self.report(message, record.number);
                 continue;
             };

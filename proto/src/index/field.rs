@@ -89,7 +89,7 @@ impl Field {
     pub fn kind(self) -> Kind {
         let word = self.word(3);
         let target = word as u16;
-        match (word >> 16) & 0xff {
+        match (word >> 16) & ((1 << FIELD_FLAGS_SHIFT) - 1) {
             1 => Kind::Double,
             2 => Kind::Float,
             3 => Kind::Int64,
@@ -155,13 +155,19 @@ impl Field {
         }
     }
 
+    /// Whether the generated Rust type has it. Decoding into that type drops those it has not, so
+    /// whoever decodes has to refuse them; whoever passes the bytes on may take them.
+    pub fn is_generated(self) -> bool {
+        !self.has(FIELD_NOT_GENERATED)
+    }
+
     /// Its validation rules, decoded anew by each call.
     pub fn rules(self) -> Option<Rules> {
         table::blob(self.word(4) as u16).map(Rules::decode)
     }
 
     fn has(self, flag: u32) -> bool {
-        (self.word(3) >> 24) & flag != 0
+        (self.word(3) >> (16 + FIELD_FLAGS_SHIFT)) & flag != 0
     }
 
     fn word(self, column: usize) -> u32 {

@@ -29,6 +29,8 @@ pub const MESSAGE_RULES_DISABLED: u32 = 1 << 1;
 pub const MESSAGE_DEPRECATED: u32 = 1 << 2;
 pub const MESSAGE_WELL_KNOWN_SHIFT: u32 = 8;
 
+/// The upper half of a field's fourth word: its kind, then these flags.
+pub const FIELD_FLAGS_SHIFT: u32 = 5;
 pub const FIELD_LIST: u32 = 1;
 pub const FIELD_MAP: u32 = 1 << 1;
 pub const FIELD_PRESENCE: u32 = 1 << 2;
@@ -37,6 +39,7 @@ pub const FIELD_DEPRECATED: u32 = 1 << 4;
 pub const FIELD_SENSITIVE: u32 = 1 << 5;
 pub const FIELD_ENVOY_DEPRECATED: u32 = 1 << 6;
 pub const FIELD_ENVOY_DISALLOWED: u32 = 1 << 7;
+pub const FIELD_NOT_GENERATED: u32 = 1 << 8;
 
 pub const ONEOF_REQUIRED: u32 = 1;
 

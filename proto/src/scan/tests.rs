@@ -109,6 +109,17 @@ fn tells_removed_fields_from_unknown_ones() {
 }
 
 #[test]
+fn finds_fields_that_only_the_index_knows() {
+    let check = known("envoy.config.core.v3.HealthCheck");
+    let mut wire = Vec::new();
+    prost::encoding::string::encode(27, &"readiness".to_owned(), &mut wire);
+    assert_eq!(
+        texts(unknown_fields(check, &wire)),
+        ["unsupported field name (27) of envoy.config.core.v3.HealthCheck"]
+    );
+}
+
+#[test]
 fn passes_over_any_of_unknown_type() {
     let any = Any {
         type_url: "type.googleapis.com/acme.v1.Secret".into(),

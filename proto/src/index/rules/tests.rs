@@ -5,16 +5,15 @@ use proptest::prelude::*;
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
 
-/// The number of rules in Envoy's own messages, as counted when the index was designed.
+/// The number of rules in Envoy's own messages, as counted when the index was designed; of the
+/// three that `gaps/envoy.proto` revises, two are new and one is gone.
 #[test]
 fn every_rule_of_envoy_survives_the_build() {
     let fields = messages()
         .filter(|message| message.full_name().starts_with("envoy."))
-        .flat_map(|message| message.fields());
-    assert_eq!(
-        fields.filter(|field| field.rules().is_some()).count(),
-        1_171
-    );
+        .flat_map(|message| message.fields())
+        .filter(|field| field.is_generated() && field.rules().is_some());
+    assert_eq!(fields.count(), 1_171 + 2 - 1);
 }
 
 /// All rules of the set, read once by number from the index, once by name from prost-reflect.
@@ -29,9 +28,13 @@ fn rules_agree_with_prost_reflect() {
     let disabled = ["validate.disabled", "validate.ignored"]
         .map(|name| pool().get_extension_by_name(name).expect(name));
     for message in messages() {
-        let expected = pool()
-            .get_message_by_name(message.full_name())
-            .expect("in the pool");
+        let Some(expected) = pool().get_message_by_name(message.full_name()) else {
+            assert!(
+                message.fields().all(|field| !field.is_generated()),
+                "{message:?}"
+            );
+            continue;
+        };
         let off = disabled
             .iter()
             .any(|off| *expected.options().get_extension(off) == Value::Bool(true));
@@ -42,7 +45,11 @@ fn rules_agree_with_prost_reflect() {
             let set = *options.get_extension(&required) == Value::Bool(true);
             assert_eq!(oneof.required(), set, "{oneof:?}");
         }
-        for field in message.fields() {
+        for field in message.fields().filter(|field| field.is_generated()) {
+            let name = format!("{}.{}", message.full_name(), field.name());
+            if crate::index::tests::REVISED.contains(&name.as_str()) {
+                continue;
+            }
             let options = expected
                 .get_field(field.number())
                 .expect("in the pool")
