@@ -153,8 +153,8 @@ fn formats() {
         (
             StringFormat::HttpHeaderName,
             Some(false),
-            vec!["a b", "é"],
-            vec!["", "a\n", "a\0"],
+            vec!["", "a b", "é"],
+            vec!["a\n", "a\0"],
         ),
         (
             StringFormat::HttpHeaderValue,
