@@ -41,6 +41,10 @@ pub struct Options {
     /// Unknown fields and unknown names of enum values are errors; otherwise warnings, and left
     /// out. An unknown `@type` is always an error.
     pub reject_unknown: bool,
+    /// Fields that Envoy has and our generated types lack are taken. Only right where the bytes go
+    /// on as they are, to a real Envoy: decoding them would drop what those fields say. Otherwise
+    /// they are treated as unknown fields are.
+    pub accept_undecodable: bool,
     /// At most so many errors and so many warnings are told.
     pub diagnostics: usize,
 }
@@ -49,6 +53,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             reject_unknown: true,
+            accept_undecodable: false,
             diagnostics: 100,
         }
     }
@@ -154,7 +159,11 @@ impl<'t> Walker<'t> {
         self.oneof_conflicts(&plan, &mut given);
         for (field, entry) in plan.fields.iter().zip(&given) {
             if let Some(entry) = entry.filter(|entry| is_set(field, entry.value)) {
-                self.field(field, entry);
+                if field.field.is_generated() || self.options.accept_undecodable {
+                    self.field(field, entry);
+                } else {
+                    self.undecodable(entry, message);
+                }
             } else if let Some(rules) = field.rules.as_ref().filter(|_| self.unruled == 0) {
                 self.unset(field, rules, node);
             }
@@ -369,6 +378,17 @@ impl<'t> Walker<'t> {
         {
             diagnostic.help = Some(format!("did you mean `{known}`?"));
         }
+        self.report.path.pop();
+    }
+
+    fn undecodable(&mut self, entry: Entry<'t>, message: Message) {
+        let severity = self.unknown_severity();
+        let (name, of) = (entry.name(), message.full_name());
+        self.report.path.push(Step::Field(name));
+        self.report
+            .add(severity, entry.key.tree, entry.key.span(), || {
+                format!("field `{name}` of {of} is not supported; only Envoy has it")
+            });
         self.report.path.pop();
     }
 

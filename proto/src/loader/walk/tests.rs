@@ -99,6 +99,31 @@ fn unknown_things_can_be_let_through() {
 }
 
 #[test]
+fn fields_that_only_envoy_has() {
+    let text = "stat_prefix: a\nroute_config: {name: r}\nrecord_route_resolution_stats: true\n";
+    refuses(
+        HCM,
+        text,
+        &[
+            "3:1: record_route_resolution_stats: field `record_route_resolution_stats` of envoy.extensions.\
+           filters.network.http_connection_manager.v3.HttpConnectionManager is not supported; only Envoy has it",
+        ],
+    );
+    let options = Options {
+        accept_undecodable: true,
+        ..Options::default()
+    };
+    let loaded = read_with("a.yaml", HCM, text, &options);
+    assert!(!loaded.has_errors(), "{:?}", told(&loaded));
+    let message = index::message(HCM).expect(HCM);
+    let found = crate::scan::unknown_fields(message, &loaded.wire).expect("valid");
+    assert_eq!(
+        found.iter().map(|field| field.number).collect::<Vec<_>>(),
+        [63]
+    );
+}
+
+#[test]
 fn wrong_types() {
     for (text, wanted) in [
         (
