@@ -8,6 +8,8 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgAction, Parser, ValueEnum};
 use portway_proto::pb::envoy::config::bootstrap::v3::Bootstrap;
 
+use crate::xds::apply::UnknownFields;
+
 /// A light proxy that takes Envoy's configuration.
 #[derive(Debug, Parser)]
 #[command(name = "portway-proxy", version, about, long_about = None, after_help = EXAMPLES)]
@@ -49,8 +51,11 @@ pub struct Options {
     /// Take fields that this proxy does not know in the bootstrap.
     #[arg(long)]
     pub allow_unknown_static_fields: bool,
-    /// Refuse fields that this proxy does not know in resources from a stream.
+    /// Take fields that this proxy does not know in resources from a stream.
     #[arg(long)]
+    pub ignore_unknown_dynamic_fields: bool,
+    /// Refuse them, which is the default.
+    #[arg(long, conflicts_with = "ignore_unknown_dynamic_fields")]
     pub reject_unknown_dynamic_fields: bool,
 
     #[arg(long, hide = true, value_name = "SECONDS")]
@@ -125,6 +130,15 @@ impl Options {
         }
         if let Some(zone) = service_zone {
             node.locality.get_or_insert_default().zone.clone_from(zone);
+        }
+    }
+
+    /// What to do about fields that messages from a stream have and ours do not.
+    pub fn unknown_fields(&self) -> UnknownFields {
+        if self.ignore_unknown_dynamic_fields {
+            UnknownFields::Ignore
+        } else {
+            UnknownFields::Refuse
         }
     }
 

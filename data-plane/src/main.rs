@@ -123,6 +123,8 @@ fn serve(
     let settings = Settings {
         workers: options.workers(),
         shutdown_time: options.shutdown_time(),
+        unknown_fields: options.unknown_fields(),
+        pipe: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -6,23 +6,32 @@
 
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
+use portway_proto::pb::envoy::config::core::v3::{self as core, Node};
 use tokio::{sync::mpsc, task::JoinHandle};
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::{
     bootstrap::Checked,
-    clusters::dns::{self, Resolved},
+    clusters::{
+        call::{Connector, Dial, Way},
+        dns::{self, Resolved},
+    },
     log,
+    resources::bootstrap::{Bootstrap, Stream},
     runtime::control::Control,
     snapshot::state::{DnsQuery, State},
-    stats::registry::Registry,
+    stats::{RowId, registry::Registry},
+    xds::{Kind, apply::UnknownFields, client::Client, link::Link, stream::News},
 };
 
 /// How to run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     pub workers: usize,
     pub shutdown_time: Duration,
+    pub unknown_fields: UnknownFields,
+    /// Leads to a control plane in this process, instead of the bootstrap's cluster.
+    pub pipe: Option<Dial>,
 }
 
 /// Why a proxy did not run.
@@ -32,6 +41,8 @@ pub enum RunError {
     Thread(#[source] std::io::Error),
     #[error(transparent)]
     Listen(#[from] crate::runtime::sockets::BindError),
+    #[error("ads_config: {0:?} is no authority")]
+    Authority(Box<str>),
 }
 
 /// News for the control thread are few; whoever has some waits while this many are unread.
@@ -45,8 +56,11 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
     let sinks = log::Sinks::default();
-    let mut control = Control::start(checked.state, settings.workers, registry, &sinks)
-        .map_err(RunError::Thread)?;
+    let Checked {
+        bootstrap, state, ..
+    } = checked;
+    let mut control =
+        Control::start(state, settings.workers, registry, &sinks).map_err(RunError::Thread)?;
     let (resolved, mut answers) = mpsc::channel(NEWS);
     let mut resolvers = Resolvers::default();
     let mut stop = std::pin::pin!(stop);
@@ -55,6 +69,10 @@ pub async fn run(
         control.shut_down(Duration::ZERO).await;
         return Err(error.into());
     }
+    let mut link = match &bootstrap.stream {
+        Some(stream) => Some(link(&bootstrap, stream, &control, &settings)?),
+        None => None,
+    };
     loop {
         let deadline = control.state.next_deadline();
         let until_deadline = async {
@@ -66,18 +84,79 @@ pub async fn run(
         tokio::select! {
             () = &mut stop => break,
             Some(Resolved { query, answers }) = answers.recv() => control.state.put_resolved(&query, &answers),
+            news = next(&mut link) => {
+                if let Some(link) = &mut link {
+                    link.take(news, &mut control.state);
+                }
+            }
             () = until_deadline => {}
         }
         resolvers.follow(&control.state, &resolved);
-        for (name, error) in control.settle().await {
-            warn!(listener = %name, %error, "listener not opened");
+        let unopened = control.settle().await;
+        if let Some(link) = &mut link {
+            link.follow(&mut control.state, &unopened).await;
         }
     }
     info!(within = ?settings.shutdown_time, "draining");
+    drop(link);
     control.shut_down(settings.shutdown_time).await;
     sinks.shut_down();
     info!("stopped");
     Ok(())
+}
+
+async fn next(link: &mut Option<Link>) -> News {
+    match link {
+        Some(link) => link.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Starts the stream to the control plane.
+fn link(
+    bootstrap: &Bootstrap,
+    stream: &Stream,
+    control: &Control,
+    settings: &Settings,
+) -> Result<Link, RunError> {
+    let mut wildcards = Vec::new();
+    if stream.clusters.is_some() {
+        wildcards.push(Kind::Cluster);
+    }
+    if stream.listeners.is_some() {
+        wildcards.push(Kind::Listener);
+    }
+    let authority = stream.authority.as_deref().unwrap_or(&stream.cluster);
+    let origin = format!("http://{authority}")
+        .parse()
+        .map_err(|_| RunError::Authority(authority.into()))?;
+    let way = match &settings.pipe {
+        Some(dial) => Way::Pipe(dial.clone()),
+        None => Way::Cluster {
+            shared: control.shared.clone(),
+            name: stream.cluster.clone(),
+            row: RowId(settings.workers),
+        },
+    };
+    let client = Client::new(node(&bootstrap.node), stream.variant, &wildcards);
+    Ok(Link::start(
+        client,
+        stream.variant,
+        Connector { way, origin },
+        settings.unknown_fields,
+    ))
+}
+
+/// How this proxy introduces itself: as the bootstrap says, plus what it is.
+fn node(configured: &Node) -> Node {
+    let version = env!("CARGO_PKG_VERSION");
+    Node {
+        user_agent_name: "portway".to_owned(),
+        user_agent_version_type: Some(core::node::UserAgentVersionType::UserAgentVersion(
+            version.to_owned(),
+        )),
+        ..configured.clone()
+    }
 }
 
 /// The tasks that resolve the hosts of clusters.

@@ -1,12 +1,14 @@
 //! Configuration from a control plane, over Envoy's xDS.
 //!
 //! [`client`] is the protocol: what to ask, what an answer means, how to acknowledge it, with neither socket
-//! nor clock. [`stream`] carries it: it connects, reads and writes, and comes back after a failure. What an
-//! answer holds is put into the [`State`](crate::snapshot::state::State) by [`apply`], one resource at a time.
+//! nor clock. [`stream`] carries it: it connects, reads and writes, and comes back after a failure. [`link`] is
+//! the control thread's end of it; what an answer holds is put into the
+//! [`State`](crate::snapshot::state::State) by [`apply`], one resource at a time.
 
 pub mod apply;
 pub mod backoff;
 pub mod client;
+pub mod link;
 pub mod stream;
 
 /// The kinds of resource this proxy asks for, in the order in which they depend on each other.

@@ -1,4 +1,5 @@
-//! Calls that the proxy makes for itself, over HTTP/2 to a cluster of the bootstrap.
+//! Calls that the proxy makes for itself, over HTTP/2 to a cluster of the bootstrap or to a
+//! server in the same process.
 //!
 //! They run on the control thread, one connection per caller; the workers' pools are not touched. The caller
 //! notices a broken connection by its call failing, and connects again.
@@ -8,24 +9,36 @@ use std::{sync::Arc, time::Duration};
 use http::Uri;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tonic::body::Body;
 
-use super::{
-    connect::{self, ConnectError},
-    endpoints::EndpointSet,
-};
+use super::connect::{self, ConnectError};
 use crate::{runtime::Shared, stats::RowId};
 
-/// Leads to a cluster.
-#[derive(Clone, Debug)]
+/// Leads to a server.
+#[derive(Clone)]
 pub struct Connector {
-    pub shared: Arc<Shared>,
-    pub cluster: Arc<str>,
+    pub way: Way,
     /// What requests name as scheme and authority.
     pub origin: Uri,
-    /// Whose turn it is, counted apart from the workers'.
-    pub row: RowId,
 }
+
+/// How a server is reached.
+#[derive(Clone)]
+pub enum Way {
+    /// Over one of the bootstrap's clusters.
+    Cluster {
+        shared: Arc<Shared>,
+        name: Arc<str>,
+        /// Whose turn it is, counted apart from the workers'.
+        row: RowId,
+    },
+    /// In this process, without a socket.
+    Pipe(Dial),
+}
+
+/// Opens a pipe to a server in this process; `None` if it is gone.
+pub type Dial = Arc<dyn Fn() -> Option<DuplexStream> + Send + Sync>;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -36,14 +49,16 @@ pub enum CallError {
     NoEndpoint(Arc<str>),
     #[error("{address}: {cause}")]
     Connect {
-        address: String,
+        address: Box<str>,
         cause: ConnectError,
     },
     #[error("{address}: {cause}")]
     Handshake {
-        address: String,
+        address: Box<str>,
         cause: hyper::Error,
     },
+    #[error("the server in this process is gone")]
+    NoPipe,
 }
 
 /// A silent peer is asked for a sign of life this often.
@@ -52,38 +67,55 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A response of configuration is large; a small window would only cost round trips.
 const WINDOW: u32 = 1 << 20;
 
-/// Connects to the cluster's next endpoint.
+/// Opens a connection.
 pub async fn connect(connector: &Connector) -> Result<Channel, CallError> {
-    let snapshot = connector.shared.snapshot.load_full();
-    let name = || connector.cluster.clone();
-    let cluster = snapshot
-        .clusters
-        .get(&connector.cluster)
-        .ok_or_else(|| CallError::NoCluster(name()))?;
-    let set: &EndpointSet = &cluster.endpoints;
-    let member = cluster
-        .schedule
-        .pick(set, connector.row)
-        .ok_or_else(|| CallError::NoEndpoint(name()))?;
-    let address = || member.endpoint.address.to_string();
-    let connected = connect::connect(&member.endpoint.address, cluster.config.connect_timeout)
-        .await
-        .map_err(|cause| CallError::Connect {
-            address: address(),
-            cause,
-        })?;
+    match &connector.way {
+        Way::Cluster { shared, name, row } => {
+            let snapshot = shared.snapshot.load_full();
+            let cluster = snapshot
+                .clusters
+                .get(name)
+                .ok_or_else(|| CallError::NoCluster(name.clone()))?;
+            let member = cluster
+                .schedule
+                .pick(&cluster.endpoints, *row)
+                .ok_or_else(|| CallError::NoEndpoint(name.clone()))?;
+            let address = || member.endpoint.address_text.clone();
+            let connected =
+                connect::connect(&member.endpoint.address, cluster.config.connect_timeout)
+                    .await
+                    .map_err(|cause| CallError::Connect {
+                        address: address(),
+                        cause,
+                    })?;
+            handshake(connected.io)
+                .await
+                .map_err(|cause| CallError::Handshake {
+                    address: address(),
+                    cause,
+                })
+        }
+        Way::Pipe(dial) => {
+            let pipe = dial().ok_or(CallError::NoPipe)?;
+            handshake(pipe).await.map_err(|cause| CallError::Handshake {
+                address: "pipe".into(),
+                cause,
+            })
+        }
+    }
+}
+
+async fn handshake(
+    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<Channel, hyper::Error> {
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
-        .handshake(TokioIo::new(connected.io))
-        .await
-        .map_err(|cause| CallError::Handshake {
-            address: address(),
-            cause,
-        })?;
+        .handshake(TokioIo::new(io))
+        .await?;
     tokio::spawn(async move {
         // How it ended shows in the calls made over it.
         let _ = connection.await;

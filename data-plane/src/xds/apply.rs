@@ -3,10 +3,7 @@
 //! A good resource is taken, a bad one refused with every reason; the answer to the server names each bad
 //! resource, field and reason, so that an operator can find the place.
 
-use std::{
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
+use std::time::{Instant, SystemTime};
 
 use portway_proto::{index, pb::envoy::config as pb, scan};
 use prost::{Message, Name};
@@ -114,13 +111,4 @@ fn decode<M: Message + Name + Default>(
         }
     }
     M::decode(wire).map_err(|error| vec![format!("is no valid {name}: {error}")])
-}
-
-/// Clusters of an update that still wait for their endpoints.
-pub fn warming(state: &State, update: &Update) -> Vec<Arc<str>> {
-    let of_update = update
-        .resources
-        .iter()
-        .filter(|resource| state.is_warming(&resource.name));
-    of_update.map(|resource| resource.name.clone()).collect()
 }

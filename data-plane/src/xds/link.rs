@@ -1,0 +1,163 @@
+//! The control thread's end of the stream: what is wanted, what is owed an answer.
+//!
+//! An update is put into the state at once, but answered only when its outcome is known: clusters that still
+//! wait for their endpoints hold the answer to the response that brought them (the server sends routes to them
+//! only after it), until they are warm or their fetch timeout has passed.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use portway_shared::clock;
+use tokio::{sync::mpsc, task::JoinHandle};
+use tracing::{debug, warn};
+
+use super::{
+    Kind,
+    apply::{self, UnknownFields},
+    client::{Client, Update},
+    stream::{self, News, Order},
+};
+use crate::{
+    clusters::call::Connector, resources::bootstrap::Variant, runtime::sockets::BindError,
+    snapshot::state::State,
+};
+
+/// A stream that has been started.
+pub struct Link {
+    orders: mpsc::Sender<Order>,
+    news: mpsc::Receiver<News>,
+    task: JoinHandle<()>,
+    unknown_fields: UnknownFields,
+    wanted: BTreeMap<Kind, BTreeSet<Arc<str>>>,
+    owed: Vec<Owed>,
+    connected: bool,
+}
+
+/// An update that has not been answered.
+struct Owed {
+    update: Update,
+    faults: Vec<String>,
+}
+
+/// So many messages may wait between the stream and the control thread.
+const QUEUE: usize = 16;
+
+impl Link {
+    /// Starts the stream.
+    pub fn start(
+        client: Client,
+        variant: Variant,
+        connector: Connector,
+        unknown_fields: UnknownFields,
+    ) -> Self {
+        let (orders, inbound) = mpsc::channel(QUEUE);
+        let (outbound, news) = mpsc::channel(QUEUE);
+        let task = tokio::spawn(stream::run(client, variant, connector, inbound, outbound));
+        Self {
+            orders,
+            news,
+            task,
+            unknown_fields,
+            wanted: BTreeMap::new(),
+            owed: Vec::new(),
+            connected: false,
+        }
+    }
+
+    /// The next news; never, once the stream is gone.
+    pub async fn next(&mut self) -> News {
+        match self.news.recv().await {
+            Some(news) => news,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether the server can be heard.
+    pub fn is_connected(&self) -> bool {
+        self.connected
+    }
+
+    /// Takes news into the state.
+    pub fn take(&mut self, news: News, state: &mut State) {
+        match news {
+            News::Connected => self.connected = true,
+            News::Disconnected => {
+                self.connected = false;
+                // What the old stream is owed nobody can receive any more.
+                self.owed.clear();
+            }
+            News::Update(update) => {
+                debug!(kind = ?update.kind, resources = update.resources.len(), removed = update.removed.len(), "update");
+                let faults = apply::apply(
+                    state,
+                    &update,
+                    self.unknown_fields,
+                    clock::now(),
+                    clock::wall(),
+                );
+                self.owed.push(Owed { update, faults });
+            }
+        }
+    }
+
+    /// Asks for what the state wants by name, and answers every update whose outcome is known. Call it after
+    /// the state has settled; `unopened` are listeners that could not be opened.
+    pub async fn follow(&mut self, state: &mut State, unopened: &[(Arc<str>, BindError)]) {
+        state.keep_wanted_routes();
+        let wants = [
+            (Kind::Endpoint, state.wanted_assignments()),
+            (Kind::Route, state.wanted_routes()),
+        ];
+        for (kind, names) in wants {
+            if self.wanted.get(&kind) != Some(&names) {
+                self.wanted.insert(kind, names.clone());
+                self.send(Order::Want(kind, names)).await;
+            }
+        }
+        let (due, owed) = std::mem::take(&mut self.owed)
+            .into_iter()
+            .partition(|owed| owed.is_settled(state));
+        self.owed = owed;
+        let due: Vec<Owed> = due;
+        for Owed { update, mut faults } in due {
+            for (name, error) in unopened {
+                if update.kind == Kind::Listener
+                    && update
+                        .resources
+                        .iter()
+                        .any(|resource| resource.name == *name)
+                {
+                    faults.push(format!("resource {name:?}: {error}"));
+                }
+            }
+            for fault in &faults {
+                warn!(%fault, "refused");
+            }
+            self.send(Order::Answer(update.receipt, faults)).await;
+        }
+    }
+
+    async fn send(&self, order: Order) {
+        // A stream that is gone wants no orders.
+        let _ = self.orders.send(order).await;
+    }
+}
+
+impl Owed {
+    fn is_settled(&self, state: &State) -> bool {
+        self.update.kind != Kind::Cluster
+            || !self
+                .update
+                .resources
+                .iter()
+                .any(|resource| state.is_warming(&resource.name))
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
