@@ -144,8 +144,12 @@ pub fn route_configuration(
     let shared = Shared {
         context: *context,
         validate_clusters: scalar::bool_or(validate_clusters, context.validate_clusters),
-        max_body: max_direct_response_body_size_bytes
-            .map_or(DEFAULT_MAX_BODY, |bytes| bytes.value as usize),
+        // Zero is no limit, as in Envoy.
+        max_body: match max_direct_response_body_size_bytes.map(|bytes| bytes.value) {
+            None => DEFAULT_MAX_BODY,
+            Some(0) => usize::MAX,
+            Some(bytes) => bytes as usize,
+        },
         clusters: RefCell::default(),
         patterns: RefCell::default(),
         no_name: "".into(),
@@ -204,6 +208,3 @@ fn domains(at: At<'_>, virtual_hosts: &[pb::VirtualHost]) -> Parsed<Domains> {
     )?;
     Ok(domains)
 }
-
-#[cfg(test)]
-mod tests;

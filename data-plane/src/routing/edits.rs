@@ -9,7 +9,7 @@ use std::ops::Range;
 use portway_shared::format::{Message, Subject, Template};
 use smallvec::SmallVec;
 
-use crate::http::{field::Field, headers::Headers, name::HeaderName};
+use crate::http::{field::Field, folding, headers::Headers, name::HeaderName};
 
 /// A request whose heads can be edited; values are rendered from it.
 pub trait Editable: Subject<Name = Field> {
@@ -106,7 +106,7 @@ impl Edits {
             for (edit, write, value) in &writes {
                 if *write == turn {
                     let value = values.get(value.clone()).unwrap_or_default();
-                    edit.put(headers, *write, value);
+                    edit.put(headers, message, *write, value);
                 }
             }
         }
@@ -119,7 +119,7 @@ impl Edit {
         let mut value = Vec::new();
         self.value.render(record, &mut value);
         if let Some(write) = self.write(record, message, value.is_empty()) {
-            self.put(record.headers_mut(message), write, &value);
+            self.put(record.headers_mut(message), message, write, &value);
         }
     }
 
@@ -131,10 +131,10 @@ impl Edit {
         self.action.write(exists)
     }
 
-    fn put(&self, headers: &mut Headers, write: Write, value: &[u8]) {
+    fn put(&self, headers: &mut Headers, message: Message, write: Write, value: &[u8]) {
         match write {
-            Write::Append => headers.append_name(&self.name, value),
-            Write::Overwrite => headers.set(&self.name, value),
+            Write::Append => folding::append(headers, message, &self.name, value),
+            Write::Overwrite => folding::set(headers, message, &self.name, value),
         }
     }
 }

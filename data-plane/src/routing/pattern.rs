@@ -1,23 +1,19 @@
 //! Regular expressions as Envoy's operators write them: RE2's language, run by the `regex` crate.
 //!
-//! Both engines are automata without backtracking and agree on most of the syntax. Where a pattern would
-//! mean something else here it is either translated (RE2's `\d`, `\w`, `\s` and `\b` know ASCII only) or
-//! refused with the way to write it (set operations and nested classes, flags and escapes that RE2 lacks).
-//! Patterns that only RE2 knows (`\C`, `\Q..\E`, octal escapes, Unicode scripts, a `{` that repeats nothing)
-//! are refused as well. On bytes that are not UTF-8, RE2 and this engine may disagree.
+//! Both engines are automata without backtracking and agree on most of the syntax; [`translate`] rewrites what
+//! they read differently and refuses what RE2 does not know. Patterns that only RE2 knows (`\C`, `\Q..\E`,
+//! octal escapes, Unicode properties) are refused too. Envoy also refuses patterns whose RE2 program has more
+//! than 100 instructions; the bound here is memory. On bytes that are not UTF-8 the engines may disagree.
 
-use std::ops::Range;
+mod translate;
 
 use regex::bytes::{Captures, Regex, RegexBuilder};
-use regex_syntax::{
-    ast::{self, Ast},
-    hir::{Hir, HirKind},
-};
+use regex_syntax::hir::{Hir, HirKind};
+
+use self::translate::translate;
 
 /// A compiled pattern may not take more memory than this.
 const MAX_COMPILED_BYTES: usize = 2 << 20;
-/// RE2 knows no larger repetition.
-const MAX_REPETITIONS: u32 = 1000;
 
 /// A pattern that matches a whole text or does not.
 #[derive(Clone, Debug)]
@@ -152,178 +148,6 @@ fn compile(text: &str, translated: &str) -> Result<Regex, InvalidPattern> {
         })
 }
 
-/// Rewrites what RE2 reads differently.
-fn translate(text: &str) -> Result<String, InvalidPattern> {
-    let ast = ast::parse::Parser::new().parse(text).map_err(|error| {
-        invalid(format!(
-            "{text:?} is not a regular expression: {}",
-            error.kind()
-        ))
-    })?;
-    let changes = ast::visit(&ast, Translation::default())?;
-    let mut translated = String::with_capacity(text.len());
-    let mut done = 0;
-    for (span, replacement) in changes {
-        translated.push_str(text.get(done..span.start).unwrap_or_default());
-        translated.push_str(replacement);
-        done = span.end;
-    }
-    translated.push_str(text.get(done..).unwrap_or_default());
-    Ok(translated)
-}
-
-#[derive(Default)]
-struct Translation {
-    changes: Vec<(Range<usize>, &'static str)>,
-}
-
-impl Translation {
-    fn change(&mut self, span: &ast::Span, replacement: &'static str) {
-        self.changes
-            .push((span.start.offset..span.end.offset, replacement));
-    }
-
-    fn perl(&mut self, class: &ast::ClassPerl) {
-        use ast::ClassPerlKind::{Digit, Space, Word};
-        let replacement = match (&class.kind, class.negated) {
-            (Digit, false) => "[0-9]",
-            (Digit, true) => "[^0-9]",
-            (Space, false) => r"[\t\n\f\r ]",
-            (Space, true) => r"[^\t\n\f\r ]",
-            (Word, false) => "[0-9A-Za-z_]",
-            (Word, true) => "[^0-9A-Za-z_]",
-        };
-        self.change(&class.span, replacement);
-    }
-
-    fn assertion(&mut self, assertion: &ast::Assertion) -> Result<(), InvalidPattern> {
-        use ast::AssertionKind as Kind;
-        match assertion.kind {
-            Kind::StartLine | Kind::EndLine | Kind::StartText | Kind::EndText => {}
-            Kind::WordBoundary => self.change(&assertion.span, r"(?-u:\b)"),
-            Kind::NotWordBoundary => self.change(&assertion.span, r"(?-u:\B)"),
-            Kind::WordBoundaryStart
-            | Kind::WordBoundaryEnd
-            | Kind::WordBoundaryStartAngle
-            | Kind::WordBoundaryEndAngle
-            | Kind::WordBoundaryStartHalf
-            | Kind::WordBoundaryEndHalf => {
-                return Err(invalid(
-                    r"RE2 knows no start or end of a word; write \b".to_owned(),
-                ));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl ast::Visitor for Translation {
-    type Output = Vec<(Range<usize>, &'static str)>;
-    type Err = InvalidPattern;
-
-    fn finish(mut self) -> Result<Self::Output, Self::Err> {
-        self.changes.sort_by_key(|(span, _)| span.start);
-        Ok(self.changes)
-    }
-
-    fn visit_pre(&mut self, ast: &Ast) -> Result<(), Self::Err> {
-        match ast {
-            Ast::Flags(set) => check_flags(&set.flags),
-            Ast::Group(group) => group.flags().map_or(Ok(()), check_flags),
-            Ast::Literal(literal) => check_literal(literal),
-            Ast::Assertion(assertion) => self.assertion(assertion),
-            Ast::ClassPerl(class) => {
-                self.perl(class);
-                Ok(())
-            }
-            Ast::Repetition(repetition) => check_repetition(repetition),
-            Ast::Empty(_)
-            | Ast::Dot(_)
-            | Ast::ClassUnicode(_)
-            | Ast::ClassBracketed(_)
-            | Ast::Alternation(_)
-            | Ast::Concat(_) => Ok(()),
-        }
-    }
-
-    fn visit_class_set_item_pre(&mut self, item: &ast::ClassSetItem) -> Result<(), Self::Err> {
-        use ast::ClassSetItem as Item;
-        match item {
-            Item::Perl(class) => {
-                self.perl(class);
-                Ok(())
-            }
-            Item::Literal(literal) => check_literal(literal),
-            Item::Range(range) => check_literal(&range.start).and(check_literal(&range.end)),
-            Item::Bracketed(_) => Err(invalid(
-                r"a [ inside a class means itself in RE2 and must be written \[".to_owned(),
-            )),
-            Item::Empty(_) | Item::Ascii(_) | Item::Unicode(_) | Item::Union(_) => Ok(()),
-        }
-    }
-
-    fn visit_class_set_binary_op_pre(
-        &mut self,
-        _: &ast::ClassSetBinaryOp,
-    ) -> Result<(), Self::Err> {
-        Err(invalid(
-            r"&&, -- and ~~ inside a class mean themselves in RE2; escape them with \".to_owned(),
-        ))
-    }
-}
-
-fn check_flags(flags: &ast::Flags) -> Result<(), InvalidPattern> {
-    use ast::{Flag, FlagsItemKind};
-    for item in &flags.items {
-        match item.kind {
-            FlagsItemKind::Negation
-            | FlagsItemKind::Flag(
-                Flag::CaseInsensitive | Flag::MultiLine | Flag::DotMatchesNewLine | Flag::SwapGreed,
-            ) => {}
-            FlagsItemKind::Flag(Flag::Unicode | Flag::CRLF | Flag::IgnoreWhitespace) => {
-                return Err(invalid("RE2 knows the flags i, m, s and U only".to_owned()));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn check_literal(literal: &ast::Literal) -> Result<(), InvalidPattern> {
-    use ast::{HexLiteralKind as Hex, LiteralKind as Kind};
-    match &literal.kind {
-        Kind::HexFixed(Hex::UnicodeShort | Hex::UnicodeLong)
-        | Kind::HexBrace(Hex::UnicodeShort | Hex::UnicodeLong) => Err(invalid(
-            r"RE2 knows no \u; write a character by its code as \x{...}".to_owned(),
-        )),
-        Kind::Verbatim
-        | Kind::Meta
-        | Kind::Superfluous
-        | Kind::Octal
-        | Kind::HexFixed(Hex::X)
-        | Kind::HexBrace(Hex::X)
-        | Kind::Special(_) => Ok(()),
-    }
-}
-
-fn check_repetition(repetition: &ast::Repetition) -> Result<(), InvalidPattern> {
-    use ast::{RepetitionKind as Kind, RepetitionRange as Count};
-    if matches!(*repetition.ast, Ast::Repetition(_)) {
-        return Err(invalid(
-            "a repetition cannot be repeated; put it in a group".to_owned(),
-        ));
-    }
-    let most = match &repetition.op.kind {
-        Kind::ZeroOrOne | Kind::ZeroOrMore | Kind::OneOrMore => 0,
-        Kind::Range(Count::Exactly(n) | Count::AtLeast(n) | Count::Bounded(_, n)) => *n,
-    };
-    if most > MAX_REPETITIONS {
-        return Err(invalid(format!(
-            "{most} repetitions are more than RE2's {MAX_REPETITIONS}"
-        )));
-    }
-    Ok(())
-}
-
 /// The literal with which every match begins.
 fn literal_start(hir: &Hir) -> Vec<u8> {
     let mut start = Vec::new();
@@ -343,9 +167,15 @@ fn collect_literal(hir: &Hir, start: &mut Vec<u8>) -> bool {
         }
         HirKind::Capture(capture) => collect_literal(&capture.sub, start),
         HirKind::Concat(parts) => parts.iter().all(|part| collect_literal(part, start)),
-        HirKind::Class(_) | HirKind::Look(_) | HirKind::Repetition(_) | HirKind::Alternation(_) => {
+        HirKind::Alternation(parts) => {
+            let common = parts.iter().map(literal_start).reduce(|a, b| {
+                let shared = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+                a.get(..shared).unwrap_or_default().to_vec()
+            });
+            start.extend(common.unwrap_or_default());
             false
         }
+        HirKind::Class(_) | HirKind::Look(_) | HirKind::Repetition(_) => false,
     }
 }
 

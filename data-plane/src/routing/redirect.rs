@@ -9,19 +9,20 @@ use super::{
 use crate::http::message::RequestHead;
 
 /// Where a request is sent instead.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Redirect {
     pub status: u16,
     /// The request's own where there is none.
     pub scheme: Option<Box<str>>,
     pub host: Option<Box<str>>,
-    pub port: Option<u16>,
+    pub port: Option<u32>,
     pub path: RedirectPath,
     pub strip_query: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub enum RedirectPath {
+    #[default]
     Keep,
     /// The request's query follows, unless this has one of its own.
     Replace(Box<str>),
@@ -29,11 +30,15 @@ pub enum RedirectPath {
 }
 
 impl Route {
-    /// The `location` of this route's redirect, if it is one.
+    /// The `location` to answer with, if this route's answer has one. Envoy sends one with every 201 and
+    /// redirection, its direct responses included.
     pub fn location(&self, head: &RequestHead) -> Option<Vec<u8>> {
         match &self.action {
             Action::Redirect(redirect) => Some(redirect.location(&self.path, head)),
-            Action::Forward(_) | Action::Direct(_) => None,
+            Action::Direct(direct) if matches!(direct.status, 201 | 300..400) => {
+                Some(Redirect::default().location(&self.path, head))
+            }
+            Action::Direct(_) | Action::Forward(_) => None,
         }
     }
 }
@@ -52,28 +57,33 @@ impl Redirect {
         if let Some(port) = self.port {
             location.extend_from_slice(format!(":{port}").as_bytes());
         }
-        let path_start = location.len();
-        let query = head.path.iter().position(|byte| *byte == b'?');
-        let query = query.and_then(|start| head.path.get(start..));
-        let mut own_query = false;
-        match &self.path {
-            RedirectPath::Keep => location.extend_from_slice(&head.path),
-            RedirectPath::Rewrite(rewrite) => rewrite.apply(matched, head, &mut location),
-            RedirectPath::Replace(path) => {
-                location.extend_from_slice(path.as_bytes());
-                own_query = path.contains('?');
-                if !own_query {
-                    location.extend_from_slice(query.unwrap_or_default());
-                }
-            }
+        let path = self.new_path(matched, head);
+        if !path.starts_with(b"/") {
+            location.push(b'/');
         }
-        if self.strip_query && !own_query {
-            let path = location.get(path_start..).unwrap_or_default();
-            if let Some(end) = path.iter().position(|byte| *byte == b'?') {
-                location.truncate(path_start + end);
-            }
-        }
+        location.extend_from_slice(&path);
         location
+    }
+
+    fn new_path(&self, matched: &PathMatch, head: &RequestHead) -> Vec<u8> {
+        let query_of = |path: &[u8]| path.iter().position(|byte| *byte == b'?');
+        let mut new = Vec::new();
+        match &self.path {
+            RedirectPath::Replace(path) if path.contains('?') => return path.as_bytes().into(),
+            RedirectPath::Replace(path) => {
+                new.extend_from_slice(path.as_bytes());
+                let query = query_of(&head.path).and_then(|start| head.path.get(start..));
+                new.extend_from_slice(query.unwrap_or_default());
+            }
+            RedirectPath::Rewrite(rewrite) if rewrite.apply(matched, head, &mut new) => {}
+            RedirectPath::Rewrite(_) | RedirectPath::Keep => new.extend_from_slice(&head.path),
+        }
+        if self.strip_query
+            && let Some(start) = query_of(&new)
+        {
+            new.truncate(start);
+        }
+        new
     }
 
     /// The request's host, without a port that would no longer be right.

@@ -21,9 +21,11 @@ pub enum Rewrite {
 }
 
 impl Rewrite {
-    /// Appends the new path and query. What comes out is sent as it is, with or without a slash.
-    pub(super) fn apply(&self, matched: &PathMatch, head: &RequestHead, out: &mut Vec<u8>) {
+    /// Appends the new path and query; says whether there is one. A pattern that leaves nothing of the path
+    /// changes nothing. What comes out is sent as it is, with or without a slash.
+    pub(super) fn apply(&self, matched: &PathMatch, head: &RequestHead, out: &mut Vec<u8>) -> bool {
         let path = head.path_only();
+        let start = out.len();
         let kept = match self {
             Rewrite::Prefix(prefix) => {
                 out.extend_from_slice(prefix.as_bytes());
@@ -34,7 +36,11 @@ impl Rewrite {
                 path.len()
             }
         };
+        if out.len() == start {
+            return false;
+        }
         out.extend_from_slice(head.path.get(kept..).unwrap_or_default());
+        true
     }
 }
 
@@ -59,15 +65,20 @@ impl Route {
             return false;
         };
         out.clear();
-        rewrite.apply(&self.path, head, out);
-        true
+        rewrite.apply(&self.path, head, out)
     }
 }
 
 impl Forward {
     /// Changes the authority as the route asks. `weighted` is the literal of the chosen cluster; the route's
-    /// own rewrite has the last word.
-    pub fn rewrite_host(&self, weighted: Option<&str>, head: &mut RequestHead) {
+    /// own rewrite has the last word. With `keep_original` the former authority stays readable in
+    /// `x-envoy-original-host`.
+    pub fn rewrite_host(
+        &self,
+        weighted: Option<&str>,
+        head: &mut RequestHead,
+        keep_original: bool,
+    ) {
         if let Some(host) = weighted {
             head.authority.clear();
             head.authority.extend_from_slice(host.as_bytes());
@@ -89,28 +100,33 @@ impl Forward {
         if self.append_forwarded_host {
             append_forwarded_host(head);
         }
-        head.authority = host;
+        let former = std::mem::replace(&mut head.authority, host);
+        if keep_original {
+            head.headers
+                .replace(&Known::XEnvoyOriginalHost.into(), &former);
+        }
     }
 }
 
 /// Adds the authority to `x-forwarded-host`, unless it is the last one there already.
 fn append_forwarded_host(head: &mut RequestHead) {
-    if head.authority.is_empty() {
+    let RequestHead {
+        authority, headers, ..
+    } = head;
+    let known = headers.get_known(Known::XForwardedHost).unwrap_or_default();
+    // Blanks are part of what is compared, as in Envoy.
+    let last = known
+        .rsplit(|byte| *byte == b',')
+        .find(|host| !host.is_empty());
+    if authority.is_empty() || last == Some(authority) {
         return;
     }
-    let value = match head.headers.get_known(Known::XForwardedHost) {
-        None | Some(b"") => head.authority.clone(),
-        Some(hosts) => {
-            let last = hosts
-                .rsplit(|byte| *byte == b',')
-                .find(|host| !host.is_empty());
-            if last.is_none_or(|last| last.trim_ascii() == head.authority) {
-                return;
-            }
-            [hosts, b",", &head.authority[..]].concat()
-        }
+    let value = if known.is_empty() {
+        authority.clone()
+    } else {
+        [known, b",", &authority[..]].concat()
     };
-    head.headers.set_known(Known::XForwardedHost, &value);
+    headers.replace(&Known::XForwardedHost.into(), &value);
 }
 
 #[cfg(test)]

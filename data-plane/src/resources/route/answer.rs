@@ -27,24 +27,26 @@ pub(super) fn redirect(at: At<'_>, message: pb::RedirectAction) -> Parsed<Redire
     } = message;
     let status = at.field("response_code", |at| redirect_status(at, response_code));
     let host = at.field("host_redirect", |at| text::header_value(at, &host_redirect));
-    let port = at.field("port_redirect", |at| {
-        u16::try_from(port_redirect)
-            .map_err(|_| at.error(format!("{port_redirect} is no port; the largest is 65535")))
-    });
     let scheme = match scheme_rewrite_specifier {
-        Some(Scheme::HttpsRedirect(true)) => Some("https".into()),
-        Some(Scheme::SchemeRedirect(scheme)) if !scheme.is_empty() => Some(scheme.into()),
-        None | Some(Scheme::HttpsRedirect(false) | Scheme::SchemeRedirect(_)) => None,
+        Some(Scheme::HttpsRedirect(true)) => Ok(Some("https".into())),
+        Some(Scheme::SchemeRedirect(scheme)) => at
+            .field("scheme_redirect", |at| text::header_value(at, &scheme))
+            .map(|()| {
+                Some(scheme)
+                    .filter(|scheme| !scheme.is_empty())
+                    .map(Into::into)
+            }),
+        None | Some(Scheme::HttpsRedirect(false)) => Ok(None),
     };
     let path = redirect_path(at, path_rewrite_specifier);
     host?;
     Ok(Redirect {
         status: status?,
-        scheme,
+        scheme: scheme?,
         host: Some(host_redirect)
             .filter(|host| !host.is_empty())
             .map(Into::into),
-        port: Some(port?).filter(|port| *port != 0),
+        port: Some(port_redirect).filter(|port| *port != 0),
         path: path?,
         strip_query,
     })
