@@ -169,20 +169,6 @@ impl Headers {
         self.append_name(name, value);
     }
 
-    /// Replaces every field of that name by one in the place of the first, or else at the end.
-    pub fn replace(&mut self, name: &HeaderName, value: &[u8]) {
-        let Some(first) = self.fields.iter().position(|field| self.is(field, name)) else {
-            return self.append_name(name, value);
-        };
-        let value = self.store(value);
-        let Some(mut field) = self.fields.get(first).copied() else {
-            return;
-        };
-        field.value = value;
-        self.remove(name);
-        self.fields.insert(first.min(self.fields.len()), field);
-    }
-
     /// Removes every field of that name; says whether there was one.
     pub fn remove_known(&mut self, known: Known) -> bool {
         if !self.known.may_have(known) {
@@ -382,13 +368,8 @@ mod tests {
         headers.append(b"x", b"3");
         headers.set(&name, b"4");
         assert_eq!(pairs(&headers), [("y", "2"), ("x", "4")]);
-        headers.append(b"y", b"5");
-        headers.replace(&HeaderName::parse("y").unwrap(), b"6");
-        assert_eq!(pairs(&headers), [("y", "6"), ("x", "4")]);
         assert!(headers.remove(&name));
         assert!(!headers.remove(&name));
-        headers.replace(&name, b"7");
-        assert_eq!(pairs(&headers), [("y", "6"), ("x", "7")]);
         headers.clear();
         assert!(headers.is_empty());
     }

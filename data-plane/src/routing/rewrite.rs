@@ -1,5 +1,7 @@
 //! What a route changes in a request's path and authority before it goes upstream.
 
+use portway_shared::format::Message;
+
 use super::{
     action::{Action, Forward},
     path::PathMatch,
@@ -7,6 +9,7 @@ use super::{
     table::Route,
 };
 use crate::http::{
+    folding,
     message::RequestHead,
     name::{HeaderName, Known},
 };
@@ -102,8 +105,8 @@ impl Forward {
         }
         let former = std::mem::replace(&mut head.authority, host);
         if keep_original {
-            head.headers
-                .replace(&Known::XEnvoyOriginalHost.into(), &former);
+            let name = Known::XEnvoyOriginalHost.into();
+            folding::set(&mut head.headers, Message::Request, &name, &former);
         }
     }
 }
@@ -126,7 +129,8 @@ fn append_forwarded_host(head: &mut RequestHead) {
     } else {
         [known, b",", &authority[..]].concat()
     };
-    headers.replace(&Known::XForwardedHost.into(), &value);
+    let name = Known::XForwardedHost.into();
+    folding::set(headers, Message::Request, &name, &value);
 }
 
 #[cfg(test)]

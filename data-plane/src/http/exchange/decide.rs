@@ -41,7 +41,7 @@ pub async fn decide(down: &mut Downstream, record: &mut Record) -> Decision {
     };
     match &route.action {
         Action::Redirect(redirect) => Decision::Reply(redirected(down, record, &route, redirect)),
-        Action::Direct(direct) => Decision::Reply(direct_response(down, record, direct)),
+        Action::Direct(direct) => Decision::Reply(direct_response(down, record, &route, direct)),
         Action::Forward(forward) => to_cluster(down, record, &route, forward),
     }
 }
@@ -85,12 +85,20 @@ fn redirected(
     LocalReply::empty(redirect.status, "direct_response").header(Known::Location, location)
 }
 
-fn direct_response(down: &Downstream, record: &mut Record, direct: &DirectResponse) -> LocalReply {
+fn direct_response(
+    down: &Downstream,
+    record: &mut Record,
+    route: &Route,
+    direct: &DirectResponse,
+) -> LocalReply {
     down.count(HttpCell::RqDirectResponse);
     record.edit(Message::Request, None);
     let mut reply = LocalReply::empty(direct.status, "direct_response");
     reply.body = direct.body.clone();
-    reply
+    match route.location(&record.request) {
+        Some(location) => reply.header(Known::Location, location),
+        None => reply,
+    }
 }
 
 fn to_cluster(

@@ -5,7 +5,7 @@ use std::{io::Write, time::Duration};
 use portway_shared::{clock, format::Message};
 
 use super::{
-    super::{connection::Downstream, h1, name::Known, record::Record},
+    super::{connection::Downstream, folding, h1, name::Known, record::Record},
     decide::Target,
 };
 use crate::{
@@ -38,20 +38,25 @@ pub fn request_head(down: &Downstream, record: &mut Record, target: &Target) -> 
         .choose(&record.request, record.random)
         .and_then(|chosen| chosen.weighted);
     record.edit(Message::Request, weighted);
+    // A host may be taken from the path, as long as it is the client's.
+    forward.rewrite_host(
+        weighted.and_then(|weighted| weighted.host_rewrite.as_deref()),
+        &mut record.request,
+        !suppress,
+    );
     let mut path = Vec::new();
     if target.route.rewritten_path(&record.request, &mut path) {
         let original = std::mem::replace(&mut record.request.path, path);
         if !suppress {
-            record
-                .request
-                .headers
-                .set_known(Known::XEnvoyOriginalPath, &original);
+            let name = Known::XEnvoyOriginalPath.into();
+            folding::set(
+                &mut record.request.headers,
+                Message::Request,
+                &name,
+                &original,
+            );
         }
     }
-    forward.rewrite_host(
-        weighted.and_then(|weighted| weighted.host_rewrite.as_deref()),
-        &mut record.request,
-    );
     if let (false, Some(timeout)) = (suppress, forward.timeout) {
         let mut text = Vec::with_capacity(8);
         // Writing to a vector does not fail.

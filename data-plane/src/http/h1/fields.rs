@@ -4,8 +4,11 @@
 //! control character anywhere ends the matter, and where every line ends in CRLF and there is no other
 //! carriage return, no value needs a second look.
 
+use portway_shared::format::Message;
+
 use super::{Options, errors::Fault};
 use crate::http::{
+    folding::folds,
     headers::Headers,
     name::{Known, is_token},
 };
@@ -190,12 +193,6 @@ pub(super) fn list_has(value: &[u8], token: &[u8]) -> bool {
     list(value).any(|item| item.eq_ignore_ascii_case(token))
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Direction {
-    Request,
-    Response,
-}
-
 /// Gathers fields into [`Headers`] and remembers which known ones came more than once.
 #[derive(Default)]
 pub(super) struct Gathered {
@@ -231,7 +228,7 @@ impl Gathered {
     }
 
     /// Makes one field of those duplicates that Envoy makes one field of.
-    pub(super) fn join(&self, headers: &mut Headers, direction: Direction) {
+    pub(super) fn join(&self, headers: &mut Headers, message: Message) {
         let mut left = self.repeated;
         while left != 0 {
             let bit = left.trailing_zeros();
@@ -239,84 +236,10 @@ impl Gathered {
             let field = headers
                 .iter()
                 .find_map(|field| field.known.filter(|known| *known as u32 == bit));
-            if let Some(known) = field.filter(|known| joins(*known, direction)) {
+            if let Some(known) = field.filter(|known| folds(message, *known)) {
                 headers.join_known(known);
             }
         }
-    }
-}
-
-/// Whether Envoy 1.40 keeps one field for all of that name, joined by commas. Measured; others stay apart.
-fn joins(known: Known, direction: Direction) -> bool {
-    match known {
-        Known::Connection
-        | Known::ContentEncoding
-        | Known::ContentType
-        | Known::KeepAlive
-        | Known::ProxyConnection
-        | Known::TransferEncoding
-        | Known::Upgrade
-        | Known::Via
-        | Known::CacheControl
-        | Known::XEnvoyAttemptCount
-        | Known::XEnvoyDecoratorOperation
-        | Known::XRequestId => true,
-        Known::Accept
-        | Known::AcceptEncoding
-        | Known::AccessControlRequestHeaders
-        | Known::AccessControlRequestMethod
-        | Known::AccessControlRequestPrivateNetwork
-        | Known::Authorization
-        | Known::Expect
-        | Known::GrpcAcceptEncoding
-        | Known::GrpcTimeout
-        | Known::IfMatch
-        | Known::IfModifiedSince
-        | Known::IfNoneMatch
-        | Known::IfRange
-        | Known::IfUnmodifiedSince
-        | Known::Origin
-        | Known::Pragma
-        | Known::Referer
-        | Known::Te
-        | Known::UserAgent
-        | Known::XClientTraceId
-        | Known::XForwardedClientCert
-        | Known::XForwardedFor
-        | Known::XForwardedHost
-        | Known::XForwardedPort
-        | Known::XForwardedProto
-        | Known::XEnvoyDownstreamServiceCluster
-        | Known::XEnvoyDownstreamServiceNode
-        | Known::XEnvoyExpectedRqTimeoutMs
-        | Known::XEnvoyExternalAddress
-        | Known::XEnvoyForceTrace
-        | Known::XEnvoyInternal
-        | Known::XEnvoyIpTags
-        | Known::XEnvoyMaxRetries
-        | Known::XEnvoyOriginalHost
-        | Known::XEnvoyOriginalPath
-        | Known::XEnvoyOriginalUrl
-        | Known::XEnvoyRetryOn
-        | Known::XEnvoyUpstreamRqTimeoutMs => direction == Direction::Request,
-        Known::AccessControlAllowOrigin
-        | Known::Age
-        | Known::Date
-        | Known::Etag
-        | Known::Expires
-        | Known::GrpcMessage
-        | Known::GrpcStatus
-        | Known::LastModified
-        | Known::Location
-        | Known::Server
-        | Known::Vary
-        | Known::XEnvoyUpstreamServiceTime => direction == Direction::Response,
-        Known::Host
-        | Known::ContentLength
-        | Known::ProxyAuthorization
-        | Known::Trailer
-        | Known::Http2Settings
-        | Known::Cookie => false,
     }
 }
 

@@ -1,8 +1,10 @@
 //! Reads the head of a request.
 
+use portway_shared::format;
+
 use super::{
     BodyLength, HeadScanner, Options, RequestError, RequestErrorKind,
-    fields::{Direction, Fields, Gathered, list_has, most_raw_fields, without_line_breaks},
+    fields::{Fields, Gathered, list_has, most_raw_fields, without_line_breaks},
     framing, hop,
     scan::Scan,
     target::{self, LineVersion, Target},
@@ -121,7 +123,7 @@ fn read(
             return Err(RequestErrorKind::DuplicateField);
         }
     } else {
-        gathered.join(&mut head.headers, Direction::Request);
+        gathered.join(&mut head.headers, format::Message::Request);
     }
     if head.headers.len() + hosts.min(1) > options.max_headers {
         return Err(RequestErrorKind::TooManyHeaders);

@@ -1,9 +1,11 @@
 //! Reads the head of a response.
 
+use portway_shared::format;
+
 use super::{
     BodyLength, HeadScanner, Options, ResponseError,
     errors::Fault,
-    fields::{Direction, Fields, Gathered, list_has, most_raw_fields, trim},
+    fields::{Fields, Gathered, list_has, most_raw_fields, trim},
     framing,
     scan::Scan,
 };
@@ -82,7 +84,7 @@ fn read(
         }
     }
     if !options.strict {
-        gathered.join(&mut head.headers, Direction::Response);
+        gathered.join(&mut head.headers, format::Message::Response);
     }
     if head.headers.len() > options.max_headers {
         return Err(Fault::TooManyHeaders);
