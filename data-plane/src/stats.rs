@@ -3,10 +3,18 @@
 //! A [`Sheet`] is a set of counters and gauges named by an enum, with one row per thread that counts. Only
 //! the owner writes a row, so counting is a load and a store, no locked instruction; a reader sees each cell
 //! whole and the sum a moment late, which is all a scrape asks. Rows of a sheet appear when their thread
-//! first counts: ten thousand unused clusters cost ten thousand small headers and no rows.
+//! first counts: ten thousand unused clusters cost ten thousand small headers and no rows. A [`Histogram`]
+//! works the same way.
+//!
+//! [`cluster`], [`http`], [`listener`] and [`process`] name what is counted, in Envoy's words; the
+//! [`registry`] knows all sheets by scope, and [`print`] writes them as text, JSON or for Prometheus.
 
 pub mod cluster;
+pub mod histogram;
 pub mod http;
+pub mod listener;
+pub mod print;
+pub mod process;
 pub mod registry;
 
 use std::{
@@ -31,10 +39,19 @@ pub trait Cell: Copy + 'static {
     /// Envoy's name, without the sheet's prefix.
     fn name(self) -> &'static str;
 
-    fn is_gauge(self) -> bool;
+    fn kind(self) -> Kind;
 }
 
-/// Declares the cells of a sheet: `counter Name "name",` or `gauge Name "name",`.
+/// What a cell's number means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Counter,
+    /// A counter that is not printed until it has counted, as Envoy's per-status ones.
+    Rare,
+    Gauge,
+}
+
+/// Declares the cells of a sheet: `counter Name "name",`, `rare Name "name",` or `gauge Name "name",`.
 #[macro_export]
 macro_rules! cells {
     ($(#[$meta:meta])* $vis:vis enum $cells:ident { $($kind:ident $variant:ident $name:literal,)* }) => {
@@ -53,13 +70,14 @@ macro_rules! cells {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            fn is_gauge(self) -> bool {
-                match self { $(Self::$variant => $crate::cells!(@gauge $kind),)* }
+            fn kind(self) -> $crate::stats::Kind {
+                match self { $(Self::$variant => $crate::cells!(@kind $kind),)* }
             }
         }
     };
-    (@gauge counter) => { false };
-    (@gauge gauge) => { true };
+    (@kind counter) => { $crate::stats::Kind::Counter };
+    (@kind rare) => { $crate::stats::Kind::Rare };
+    (@kind gauge) => { $crate::stats::Kind::Gauge };
 }
 
 /// A set of counters and gauges, a row per thread.
@@ -94,11 +112,22 @@ impl<C: Cell> Sheet<C> {
         self.add(row, cell, u64::MAX);
     }
 
+    /// Sets a gauge that only one thread ever writes.
+    pub fn set(&self, row: RowId, cell: C, value: u64) {
+        if let Some(own) = self.cell(row, cell) {
+            own.store(value, Relaxed);
+        }
+    }
+
     /// The sum over all rows.
     pub fn read(&self, cell: C) -> u64 {
+        self.sum(cell.number())
+    }
+
+    fn sum(&self, number: usize) -> u64 {
         self.rows
             .iter()
-            .filter_map(|row| row.get()?.get(cell.number()))
+            .filter_map(|row| row.get()?.get(number))
             .fold(0, |sum, value| sum.wrapping_add(value.load(Relaxed)))
     }
 
@@ -136,11 +165,13 @@ mod tests {
         assert_eq!(
             (
                 Probe::Active.name(),
-                Probe::Active.is_gauge(),
-                Probe::Total.is_gauge()
+                Probe::Active.kind(),
+                Probe::Total.kind()
             ),
-            ("active", true, false)
+            ("active", Kind::Gauge, Kind::Counter)
         );
+        sheet.set(RowId(1), Probe::Active, 7);
+        assert_eq!(sheet.read(Probe::Active), 8);
         sheet.inc(RowId(9), Probe::Total);
         assert_eq!(
             sheet.read(Probe::Total),

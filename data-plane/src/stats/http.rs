@@ -1,51 +1,84 @@
-//! stand-in
-use crate::stats::{RowId, Sheet};
+//! What is counted for HTTP, under `http.<stat_prefix>.`, and again for each listener.
+
+use super::{Sheet, histogram::Histogram};
+
 crate::cells! {
     pub enum HttpCell {
-        counter DownstreamCxTotal "downstream_cx_total",
-        counter DownstreamCxHttp1Total "downstream_cx_http1_total",
         gauge DownstreamCxActive "downstream_cx_active",
-        gauge DownstreamCxHttp1Active "downstream_cx_http1_active",
+        counter DownstreamCxDelayedCloseTimeout "downstream_cx_delayed_close_timeout",
         counter DownstreamCxDestroy "downstream_cx_destroy",
-        counter DownstreamCxProtocolError "downstream_cx_protocol_error",
+        counter DownstreamCxDestroyActiveRq "downstream_cx_destroy_active_rq",
+        counter DownstreamCxDestroyLocal "downstream_cx_destroy_local",
+        counter DownstreamCxDestroyRemote "downstream_cx_destroy_remote",
+        counter DownstreamCxDrainClose "downstream_cx_drain_close",
+        gauge DownstreamCxHttp1Active "downstream_cx_http1_active",
+        counter DownstreamCxHttp1Total "downstream_cx_http1_total",
         counter DownstreamCxIdleTimeout "downstream_cx_idle_timeout",
+        counter DownstreamCxMaxDurationReached "downstream_cx_max_duration_reached",
         counter DownstreamCxMaxRequestsReached "downstream_cx_max_requests_reached",
-        counter DownstreamRqTotal "downstream_rq_total",
-        counter DownstreamRqHttp1Total "downstream_rq_http1_total",
-        gauge DownstreamRqActive "downstream_rq_active",
-        counter DownstreamRqCompleted "downstream_rq_completed",
+        counter DownstreamCxProtocolError "downstream_cx_protocol_error",
+        counter DownstreamCxRxBytesTotal "downstream_cx_rx_bytes_total",
+        counter DownstreamCxTotal "downstream_cx_total",
+        counter DownstreamCxTxBytesTotal "downstream_cx_tx_bytes_total",
         counter DownstreamRq1xx "downstream_rq_1xx",
         counter DownstreamRq2xx "downstream_rq_2xx",
         counter DownstreamRq3xx "downstream_rq_3xx",
         counter DownstreamRq4xx "downstream_rq_4xx",
         counter DownstreamRq5xx "downstream_rq_5xx",
+        gauge DownstreamRqActive "downstream_rq_active",
+        counter DownstreamRqCompleted "downstream_rq_completed",
+        counter DownstreamRqFailedPathNormalization "downstream_rq_failed_path_normalization",
         counter DownstreamRqHeaderTimeout "downstream_rq_header_timeout",
+        counter DownstreamRqHttp1Total "downstream_rq_http1_total",
+        counter DownstreamRqIdleTimeout "downstream_rq_idle_timeout",
+        counter DownstreamRqMaxDurationReached "downstream_rq_max_duration_reached",
+        counter DownstreamRqNonRelativePath "downstream_rq_non_relative_path",
+        counter DownstreamRqResponseBeforeRqComplete "downstream_rq_response_before_rq_complete",
+        counter DownstreamRqRxReset "downstream_rq_rx_reset",
+        counter DownstreamRqTimeout "downstream_rq_timeout",
+        counter DownstreamRqTooLarge "downstream_rq_too_large",
+        counter DownstreamRqTotal "downstream_rq_total",
+        counter DownstreamRqTxReset "downstream_rq_tx_reset",
         counter DownstreamRqWsOnNonWsRoute "downstream_rq_ws_on_non_ws_route",
-        counter NoRoute "no_route",
         counter NoCluster "no_cluster",
-        counter RqRedirect "rq_redirect",
+        counter NoRoute "no_route",
         counter RqDirectResponse "rq_direct_response",
+        counter RqRedirect "rq_redirect",
+        counter RqTotal "rq_total",
+        counter RsTooLarge "rs_too_large",
     }
 }
+
 impl HttpCell {
+    /// The cell of a class of statuses, given its first digit.
     pub fn of_class(class: u16) -> Option<Self> {
-        match class {
-            1 => Some(Self::DownstreamRq1xx),
-            2 => Some(Self::DownstreamRq2xx),
-            3 => Some(Self::DownstreamRq3xx),
-            4 => Some(Self::DownstreamRq4xx),
-            5 => Some(Self::DownstreamRq5xx),
-            _ => None,
-        }
+        Some(match class {
+            1 => Self::DownstreamRq1xx,
+            2 => Self::DownstreamRq2xx,
+            3 => Self::DownstreamRq3xx,
+            4 => Self::DownstreamRq4xx,
+            5 => Self::DownstreamRq5xx,
+            _ => return None,
+        })
     }
 }
+
+/// The numbers of all connection managers with one `stat_prefix`.
 #[derive(Debug)]
 pub struct HttpStats {
     pub cells: Sheet<HttpCell>,
-    pub time: Timing,
+    /// From a request's first byte to the end of its response.
+    pub time: Histogram,
+    /// How long connections lived.
+    pub length: Histogram,
 }
-#[derive(Debug)]
-pub struct Timing;
-impl Timing {
-    pub fn record(&self, _row: RowId, _d: std::time::Duration) {}
+
+impl HttpStats {
+    pub fn new(threads: usize) -> Self {
+        Self {
+            cells: Sheet::new(threads),
+            time: Histogram::new(threads),
+            length: Histogram::new(threads),
+        }
+    }
 }

@@ -144,7 +144,6 @@ impl State {
             gone.endpoints.retire();
             self.clusters.retired = true;
             self.changed = true;
-            self.registry.forget_cluster(&gone.config.stat_name);
         }
         let wanted = self.clusters.wanted_assignments();
         self.clusters
