@@ -170,6 +170,16 @@ impl Case {
         self.upstream("up", Upstream::Scripts(scripts))
     }
 
+    /// Stops reading.
+    pub fn hold(self) -> Self {
+        self.step(Step::Hold)
+    }
+
+    /// Reads again.
+    pub fn resume(self) -> Self {
+        self.step(Step::Resume)
+    }
+
     /// Closes the client's side for sending.
     pub fn half_close(self) -> Self {
         self.step(Step::HalfClose)

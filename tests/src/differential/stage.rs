@@ -106,7 +106,7 @@ impl<'a> Stage<'a> {
     pub fn tell(&self, played: Played) -> String {
         let mut text = played.text;
         text.push_str(&observe::log(&self.read_log()));
-        let text = normalise::ports(&text, &played.ports);
+        let text = normalise::runs(&normalise::ports(&text, &played.ports));
         normalise::rules(&text, &self.case.masks)
     }
 

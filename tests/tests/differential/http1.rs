@@ -1,4 +1,9 @@
-//! The HTTP/1 codec towards clients: framing, versions, refusals, timeouts.
+//! The HTTP/1 codec, towards clients and towards upstreams.
+
+mod answers;
+mod framing;
+mod heads;
+mod streaming;
 
 /// A cluster whose connections carry trailers.
 pub const WITH_TRAILERS: &str = r#"
