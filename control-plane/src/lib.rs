@@ -1,3 +1,4 @@
 //! Portway's control plane. Modules in the order in which a change meets them.
 
 pub mod store;
+pub mod xds;
