@@ -1,6 +1,6 @@
 //! Runs a table on each engine and compares what happened with the record.
 
-use std::{env, thread, time::Duration};
+use std::{env, fs, path::Path, thread, time::Duration};
 
 use tempfile::TempDir;
 
@@ -92,14 +92,52 @@ fn observe_all<'a>(kind: Kind, cases: &[&'a Case], golden: &Golden) -> Vec<(&'a 
         .iter()
         .map(|case| Stage::set(case, dir.path()))
         .collect();
+    let mut told: Vec<Option<String>> = stages.iter().map(|_| None).collect();
+    // One case that an engine refuses must not hide what it makes of the others.
+    if refusal(kind, &stages.iter().collect::<Vec<_>>(), dir.path()).is_some() {
+        for (stage, told) in stages.iter().zip(&mut told) {
+            *told = refusal(kind, &[stage], dir.path());
+        }
+    }
+    let accepted = || stages.iter().zip(&told).filter(|(_, told)| told.is_none());
+    let playing: Vec<&Stage<'_>> = accepted().map(|(stage, _)| stage).collect();
+    let mut played = play(kind, &playing, golden, dir.path()).into_iter();
+    stages
+        .iter()
+        .zip(&told)
+        .map(|(stage, refused)| {
+            let text = match refused {
+                Some(refused) => refused.clone(),
+                None => played.next().expect("every accepted case is played"),
+            };
+            (stage.case.id, text)
+        })
+        .collect()
+}
+
+/// Why an engine does not take the configuration of these cases.
+fn refusal(kind: Kind, stages: &[&Stage<'_>], dir: &Path) -> Option<String> {
+    let config = dir.join(format!("{kind}-validate.yaml"));
+    fs::write(&config, bootstrap(stages, ports::free(), dir)).expect("write the bootstrap");
+    let (accepted, printed) = kind.validate(&config);
+    (!accepted).then(|| format!("refused\n{printed}"))
+}
+
+fn bootstrap(stages: &[&Stage<'_>], admin: u16, dir: &Path) -> String {
     let mut resources = Resources::default();
-    for stage in &stages {
+    for stage in stages {
         resources.add(stage.case, &stage.places);
     }
+    resources.bootstrap(admin, dir)
+}
+
+/// Plays cases on one process; a case is mostly waiting, so all of them run at once.
+fn play(kind: Kind, stages: &[&Stage<'_>], golden: &Golden, dir: &Path) -> Vec<String> {
+    if stages.is_empty() {
+        return Vec::new();
+    }
     let admin = ports::free();
-    let bootstrap = resources.bootstrap(admin, dir.path());
-    let mut engine = Engine::start(kind, &bootstrap, admin, dir.path());
-    // A case is mostly waiting, so all of a table run at once.
+    let mut engine = Engine::start(kind, &bootstrap(stages, admin, dir), admin, dir);
     let played: Vec<Played> = thread::scope(|scope| {
         let runs: Vec<_> = stages
             .iter()
@@ -112,7 +150,7 @@ fn observe_all<'a>(kind: Kind, cases: &[&'a Case], golden: &Golden) -> Vec<(&'a 
         "{kind} has ended\n{}",
         engine.process.tail()
     );
-    for stage in &stages {
+    for stage in stages {
         stage.wait_log(golden.log_lines(stage.case.id));
     }
     // Lines too many would come now.
@@ -120,7 +158,7 @@ fn observe_all<'a>(kind: Kind, cases: &[&'a Case], golden: &Golden) -> Vec<(&'a 
     stages
         .iter()
         .zip(played)
-        .map(|(stage, played)| (stage.case.id, stage.tell(played)))
+        .map(|(stage, played)| stage.tell(played))
         .collect()
 }
 

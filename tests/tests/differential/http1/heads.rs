@@ -46,11 +46,12 @@ fn connections() -> Vec<Case> {
             .response("GET")
             .response("GET")
             .response("GET"),
-        case("pipelined_requests_with_bodies_and_local_replies")
+        // The local reply comes last: Envoy closes when another request is behind one in the same read
+        // (`Too many responses queued`), which nobody should build on.
+        case("pipelined_requests_with_bodies_and_a_local_reply")
             .routes("- {match: {path: \"/up\"}, route: {cluster: @up}}")
-            .send("POST /up HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabcGET /none HTTP/1.1\r\nhost: x\r\n\r\nPOST /up HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\nde\r\n0\r\n\r\nGET /up HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\nGET /never HTTP/1.1\r\nhost: x\r\n\r\n")
+            .send("POST /up HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabcPOST /up HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\nde\r\n0\r\n\r\nGET /none HTTP/1.1\r\nhost: x\r\n\r\n")
             .response("POST")
-            .response("GET")
             .response("POST")
             .response("GET"),
         case("a_bad_request_behind_a_good_one")
