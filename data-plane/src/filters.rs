@@ -8,7 +8,10 @@ pub mod header_mutation;
 
 use std::{future::Future, pin::Pin};
 
-use crate::http::{local_reply::LocalReply, record::Record};
+use crate::{
+    http::{local_reply::LocalReply, record::Record},
+    routing::filters::FilterOverride,
+};
 use header_mutation::HeaderMutation;
 
 /// The filters of a listener, in the order of the configuration.
@@ -78,13 +81,29 @@ impl FilterChain {
 }
 
 impl NamedFilter {
+    /// Whether the request's route leaves the filter on.
+    fn is_on(&self, record: &Record) -> bool {
+        let (Some(host), Some(route)) = (&record.virtual_host, &record.route) else {
+            return true;
+        };
+        let weighted = route.weighted_cluster(&record.request, record.random);
+        let last = host.overrides(&self.name, route, weighted).last();
+        !matches!(last, Some(FilterOverride::Disabled))
+    }
+
     fn on_request(&self, record: &mut Record) -> Verdict {
+        if !self.is_on(record) {
+            return Verdict::Continue;
+        }
         match &self.filter {
             Filter::HeaderMutation(filter) => filter.on_request(&self.name, record),
         }
     }
 
     fn on_response(&self, record: &mut Record) {
+        if !self.is_on(record) {
+            return;
+        }
         match &self.filter {
             Filter::HeaderMutation(filter) => filter.on_response(&self.name, record),
         }

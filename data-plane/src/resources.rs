@@ -17,3 +17,5 @@ pub mod hcm;
 pub mod listener;
 pub mod route;
 pub mod scalar;
+#[cfg(test)]
+pub(crate) mod yaml;

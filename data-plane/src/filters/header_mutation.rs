@@ -1,27 +1,45 @@
-//! stand-in
-use super::Verdict;
+//! Header mutations: `envoy.extensions.filters.http.header_mutation.v3`.
+//!
+//! The filter's own mutations run first, then those of the route's levels, each one seeing what the one before
+//! it did. Mutations of trailers and of query parameters are refused by name.
+
+mod config;
+mod filter;
+
 use crate::{
-    http::record::Record,
-    resources::at::{At, Parsed},
+    http::name::HeaderName,
+    routing::{edits::Edit, text::TextMatch},
 };
-use portway_proto::pb::{
-    envoy::extensions::filters::http::header_mutation::v3 as pb, google::protobuf::Any,
-};
+
+/// The filter, as a listener configures it.
 #[derive(Debug)]
-pub struct HeaderMutation;
+pub struct HeaderMutation {
+    mutations: Mutations,
+    /// Levels run from the least specific to the most specific, so that the latter have the last word.
+    /// Without it the order is the other way round.
+    most_specific_wins: bool,
+}
+
+/// What a route, a virtual host or a route configuration adds to it.
 #[derive(Debug)]
-pub struct HeaderMutationPerRoute;
-impl HeaderMutation {
-    pub fn parse(at: At<'_>, _m: pb::HeaderMutation) -> Parsed<Self> {
-        Err(at.unsupported("x"))
-    }
-    pub fn on_request(&self, _n: &str, _r: &mut Record) -> Verdict {
-        Verdict::Continue
-    }
-    pub fn on_response(&self, _n: &str, _r: &mut Record) {}
+pub struct HeaderMutationPerRoute {
+    mutations: Mutations,
 }
-impl HeaderMutationPerRoute {
-    pub fn parse(at: At<'_>, _m: &Any) -> Parsed<Self> {
-        Err(at.unsupported("x"))
-    }
+
+/// Mutations of one level, in the order in which they run.
+#[derive(Debug, Default)]
+struct Mutations {
+    request: Box<[Mutation]>,
+    response: Box<[Mutation]>,
 }
+
+#[derive(Debug)]
+enum Mutation {
+    Remove(HeaderName),
+    /// Removes every header whose name matches.
+    RemoveNamed(TextMatch),
+    Write(Edit),
+}
+
+#[cfg(test)]
+mod tests;

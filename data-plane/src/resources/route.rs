@@ -208,3 +208,6 @@ fn domains(at: At<'_>, virtual_hosts: &[pb::VirtualHost]) -> Parsed<Domains> {
     )?;
     Ok(domains)
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,8 @@ use super::at::{At, Parsed};
 pub fn duration(at: At<'_>, message: wkt::Duration) -> Parsed<Duration> {
     let wkt::Duration { seconds, nanos } = message;
     match (u64::try_from(seconds), u32::try_from(nanos)) {
-        // Protobuf's own bound on durations, about ten thousand years: sums with a clock stay in range.
-        (Ok(seconds), Ok(nanos)) if seconds <= 315_576_000_000 && nanos < 1_000_000_000 => {
+        // Envoy's bound: nanoseconds in 64 bits, about 292 years. Sums with a clock stay in range.
+        (Ok(seconds), Ok(nanos)) if seconds < 9_223_372_036 && nanos < 1_000_000_000 => {
             Ok(Duration::new(seconds, nanos))
         }
         _ => Err(at.error(format!(

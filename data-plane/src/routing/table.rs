@@ -9,7 +9,7 @@ use super::{
     action::{Action, WeightedCluster},
     condition::{Condition, Probe},
     edits::HeaderEdits,
-    filters::FilterOverrides,
+    filters::{FilterOverride, FilterOverrides},
     hosts::Hosts,
     index::PathIndex,
     metadata::Metadata,
@@ -189,9 +189,35 @@ impl VirtualHost {
         let cluster = cluster.and_then(|cluster| cluster.edits.as_deref());
         std::iter::once(cluster).chain(levels).flatten()
     }
+
+    /// What the levels that a request on one of this host's routes passes say about a filter, the least
+    /// specific first. The last that says anything decides whether the filter runs.
+    pub fn overrides<'a>(
+        &'a self,
+        filter: &str,
+        route: &'a Route,
+        cluster: Option<&'a WeightedCluster>,
+    ) -> impl DoubleEndedIterator<Item = &'a FilterOverride> {
+        [
+            self.config.filters.get(filter),
+            self.filters.get(filter),
+            route.filters.get(filter),
+            cluster.and_then(|cluster| cluster.filters.get(filter)),
+        ]
+        .into_iter()
+        .flatten()
+    }
 }
 
 impl Route {
+    /// What the choice of a cluster adds, on a route with several.
+    pub fn weighted_cluster(&self, head: &RequestHead, random: u64) -> Option<&WeightedCluster> {
+        match &self.action {
+            Action::Forward(forward) => forward.choose(head, random)?.weighted,
+            Action::Redirect(_) | Action::Direct(_) => None,
+        }
+    }
+
     /// The first of the route's conditions that the request does not meet.
     pub fn first_failing(&self, probe: &Probe<'_>) -> Option<&Condition> {
         self.conditions

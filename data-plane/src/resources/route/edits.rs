@@ -137,7 +137,8 @@ fn action(at: At<'_>, value: i32) -> Parsed<AppendAction> {
     }
 }
 
-fn removable(at: At<'_>, name: String) -> Parsed<HeaderName> {
+/// Parses the name of a header to remove.
+pub fn removable(at: At<'_>, name: String) -> Parsed<HeaderName> {
     changeable(at, &name, "removed")
 }
 
