@@ -278,10 +278,7 @@ impl<'t> Node<'t> {
     pub fn entries(self) -> Entries<'t> {
         match self.value() {
             Value::Mapping(entries) => entries,
-            _ => Entries {
-                tree: self.tree,
-                ids: &[],
-            },
+            _ => Entries::none(self),
         }
     }
 
@@ -333,6 +330,16 @@ pub struct Items<'t> {
 pub struct Entries<'t> {
     tree: &'t Arc<Tree>,
     ids: &'t [NodeId],
+}
+
+impl<'t> Entries<'t> {
+    /// No entries, in the file of `node`.
+    pub(super) fn none(node: Node<'t>) -> Self {
+        Self {
+            tree: node.tree,
+            ids: &[],
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]

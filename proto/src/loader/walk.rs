@@ -127,7 +127,7 @@ impl<'t> Walker<'t> {
 
     /// The rules that an empty message breaks.
     fn empty(&mut self, node: Node<'t>, message: Message) {
-        self.members(node, node.entries(), message, false);
+        self.members(node, Entries::none(node), message, false);
     }
 
     fn members(&mut self, node: Node<'t>, entries: Entries<'t>, message: Message, in_any: bool) {
@@ -164,8 +164,15 @@ impl<'t> Walker<'t> {
                 } else {
                     self.undecodable(entry, message);
                 }
-            } else if let Some(rules) = field.rules.as_ref().filter(|_| self.unruled == 0) {
+                continue;
+            }
+            if let Some(rules) = field.rules.as_ref().filter(|_| self.unruled == 0) {
                 self.unset(field, rules, node);
+            }
+            if let Some(deprecation) = field.default_deprecation {
+                self.deprecated(node, Some(deprecation), || {
+                    format!("`{}` is not set, and its default", field.name)
+                });
             }
         }
         if self.unruled == 0 {

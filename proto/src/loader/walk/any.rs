@@ -111,14 +111,8 @@ impl<'t> Walker<'t> {
         }
     }
 
-    /// After the struct itself was walked.
+    /// After the struct itself was walked. Its mistakes, if it is no struct, are told already.
     pub(super) fn typed_struct(&mut self, node: Node<'t>) {
-        let Some(value) = node
-            .get("value")
-            .filter(|value| matches!(value.value(), Value::Mapping(_)))
-        else {
-            return;
-        };
         let url = node
             .get("type_url")
             .or_else(|| node.get("typeUrl"))
@@ -128,7 +122,14 @@ impl<'t> Walker<'t> {
         };
         let length = self.out.len();
         self.report.path.push(Step::Field("value"));
-        self.message_value(value, message);
+        match node.get("value") {
+            Some(value) if matches!(value.value(), Value::Mapping(_)) => {
+                self.message_value(value, message);
+            }
+            Some(value) if value.is_null() => self.empty(value, message),
+            Some(_) => {}
+            None => self.empty(node, message),
+        }
         self.report.path.pop();
         self.out.truncate(length);
     }

@@ -26,6 +26,8 @@ pub(super) struct FieldPlan {
     pub(super) packed: bool,
     pub(super) sensitive: bool,
     pub(super) deprecation: Option<Deprecation>,
+    /// Of the enum value that the field has when it is not set.
+    pub(super) default_deprecation: Option<Deprecation>,
     /// None where the message switches its rules off.
     pub(super) rules: Option<Rules>,
 }
@@ -79,8 +81,15 @@ impl FieldPlan {
         let deprecation = field
             .deprecated_by_envoy()
             .or_else(|| field.deprecated().then_some(Deprecation::Warned));
+        let default_deprecation = match field.kind() {
+            Kind::Enum(of) if shape == Shape::Single && !field.has_presence() => {
+                of.deprecated_by_envoy(0)
+            }
+            _ => None,
+        };
         Self {
             field,
+            default_deprecation,
             name: field.name(),
             number: field.number(),
             kind: field.kind(),

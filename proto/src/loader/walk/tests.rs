@@ -350,6 +350,13 @@ fn typed_structs_are_checked_as_what_they_become() {
         ],
     );
     accepts(CLUSTER, &text.replace("optoins", "options"));
+    // Without a value it becomes an empty message.
+    refuses(
+        "google.protobuf.Any",
+        "'@type': type.googleapis.com/xds.type.v3.TypedStruct\n\
+         type_url: type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute\n",
+        &["1:1: value: one of `disabled`, `buffer` must be set"],
+    );
 }
 
 #[test]
@@ -397,6 +404,13 @@ fn rules_point_at_the_value() {
         "envoy.config.core.v3.HealthCheck",
         "timeout: 1s\nhealthy_threshold: 1\nunhealthy_threshold: 1\ntcp_health_check: {}",
         &["1:1: interval: `interval` is required"],
+    );
+    // What a oneof's member demands is asked only of who chooses it.
+    accepts("envoy.type.matcher.v3.StringMatcher", "exact: a");
+    refuses(
+        "envoy.type.matcher.v3.StringMatcher",
+        "prefix: ''",
+        &["1:9: prefix: \"\" must not be empty"],
     );
     // An empty item breaks what its message demands.
     refuses(
@@ -475,6 +489,30 @@ fn leniencies_that_look_like_slips_are_warned_about() {
     assert_eq!(
         told(&loaded),
         ["a.yaml:3:1: warning: track_timeout_budgets: field `track_timeout_budgets` is deprecated"]
+    );
+}
+
+#[test]
+fn what_envoy_no_longer_allows() {
+    refuses(
+        "envoy.config.trace.v3.ZipkinConfig",
+        "collector_cluster: a\ncollector_endpoint: /x\n",
+        &[
+            "1:1: `collector_endpoint_version` is not set, and its default is deprecated and no \
+           longer allowed; Envoy refuses it unless a runtime key allows it",
+        ],
+    );
+    accepts(
+        "envoy.config.trace.v3.ZipkinConfig",
+        "collector_cluster: a\ncollector_endpoint: /x\ncollector_endpoint_version: HTTP_JSON",
+    );
+    refuses(
+        "envoy.config.route.v3.RateLimit.Action",
+        "dynamic_metadata: {descriptor_key: a, metadata_key: {key: a, path: [{key: b}]}}",
+        &[
+            "1:1: dynamic_metadata: field `dynamic_metadata` is deprecated and no longer allowed; \
+           Envoy refuses it unless a runtime key allows it",
+        ],
     );
 }
 
