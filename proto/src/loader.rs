@@ -24,7 +24,7 @@ pub use diagnostics::{Diagnostic, Excerpt, Related, Severity};
 pub use lines::Place;
 pub use positions::{Found, Positions};
 pub use tree::{Entries, Entry, Items, Node, Span, Value};
-pub use walk::Options;
+pub use walk::{Options, closest};
 
 use crate::index::Message;
 use builder::{Builder, Fault};

@@ -46,6 +46,8 @@ pub struct Provenance {
     pub line: u32,
     /// From 1; 0 when unknown.
     pub column: u32,
+    /// Further objects, where several make one resource.
+    pub others: Vec<Provenance>,
 }
 
 impl fmt::Display for Provenance {
@@ -53,6 +55,9 @@ impl fmt::Display for Provenance {
         write!(f, "{} {:?}", self.kind, self.name)?;
         if !self.file.is_empty() {
             write!(f, " ({}:{}:{})", self.file, self.line, self.column)?;
+        }
+        if !self.others.is_empty() {
+            write!(f, " and {} more", self.others.len())?;
         }
         Ok(())
     }

@@ -33,7 +33,7 @@ use crate::index::{Deprecation, Kind, Message, Rules, WellKnown};
 use crate::wire::{self, Records};
 use plan::{FieldPlan, Plan, Plans, Shape};
 use report::{Report, Step, help, relate};
-use suggest::closest;
+pub use suggest::closest;
 
 /// How strictly a message is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct Options {
     /// on as they are, to a real Envoy: decoding them would drop what those fields say. Otherwise
     /// they are treated as unknown fields are.
     pub accept_undecodable: bool,
+    /// Keys beside the fields of the outermost message, for the caller to read: an envelope's.
+    pub envelope: &'static [&'static str],
     /// At most so many errors and so many warnings are told.
     pub diagnostics: usize,
 }
@@ -54,6 +56,7 @@ impl Default for Options {
         Self {
             reject_unknown: true,
             accept_undecodable: false,
+            envelope: &[],
             diagnostics: 100,
         }
     }
@@ -135,7 +138,8 @@ impl<'t> Walker<'t> {
         let mut given: Vec<Option<Entry<'t>>> = vec![None; plan.fields.len()];
         for entry in entries {
             let name = entry.name();
-            if in_any && name == "@type" {
+            let outermost = self.report.path.is_empty();
+            if (in_any && name == "@type") || (outermost && self.options.envelope.contains(&name)) {
                 continue;
             }
             let Some(at) = plan.find(name) else {

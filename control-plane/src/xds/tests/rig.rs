@@ -72,6 +72,7 @@ impl Operator {
                 file: "edge.yaml".into(),
                 line,
                 column: 1,
+                others: Vec::new(),
             };
             let resource =
                 Resource::new(key.clone(), body.as_bytes(), refs.clone(), Arc::new(origin));

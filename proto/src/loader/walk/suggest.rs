@@ -4,10 +4,7 @@
 const LONGEST: usize = 96;
 
 /// The candidate that differs least, if it differs little enough to be what was meant.
-pub(in crate::loader) fn closest<'a>(
-    wanted: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn closest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let wanted: Vec<char> = fold(wanted).take(LONGEST + 1).collect();
     if wanted.len() > LONGEST || wanted.is_empty() {
         return None;

@@ -601,3 +601,15 @@ fn bytes_do_not_depend_on_the_order_of_the_file() {
     let b = "metadata: {filterMetadata: {a: {}, b: {x: 2, y: 1}}}\ntype: eds\nname: a\n";
     assert_eq!(accepts(CLUSTER, a), accepts(CLUSTER, b));
 }
+
+#[test]
+fn an_envelope_has_keys_of_its_own_at_the_outermost_place_only() {
+    let options = Options {
+        envelope: &["kind"],
+        ..Options::default()
+    };
+    let text = "kind: X\nname: a\nconnect_timeout: 1s\nupstream_bind_config: {kind: X}\n";
+    let loaded = read_with("a.yaml", CLUSTER, text, &options);
+    let lines: Vec<_> = loaded.diagnostics.iter().map(|d| d.line).collect();
+    assert_eq!(lines, [4], "{:?}", told(&loaded));
+}
