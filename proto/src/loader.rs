@@ -41,6 +41,8 @@ pub struct Limits {
     pub depth: usize,
     /// Values of a file, aliases expanded, keys not counted.
     pub values: usize,
+    /// Anchors of a file; aliases count as the values they stand for.
+    pub anchors: usize,
 }
 
 impl Default for Limits {
@@ -49,6 +51,7 @@ impl Default for Limits {
             bytes: 32 << 20,
             depth: 100,
             values: 2_000_000,
+            anchors: 10_000,
         }
     }
 }
@@ -109,7 +112,7 @@ pub fn load(node: Node<'_>, message: Message, options: &Options) -> Loaded {
 }
 
 /// Reads a file. An error of syntax or of a limit ends the reading, so it comes alone; errors of
-/// content are [`load`]'s and come together.
+/// content are [`load`]'s and come together. An empty file holds no document.
 pub fn documents(source: Source<'_>, limits: &Limits) -> Result<Vec<Document>, Vec<Diagnostic>> {
     let text = decode(source, limits)?;
     let json = match extension(source.name) {

@@ -95,6 +95,8 @@ pub(super) struct Builder<'a> {
     frames: Vec<Frame>,
     pending: Vec<NodeId>,
     anchors: FxHashMap<usize, Anchored>,
+    /// Anchors of all documents so far.
+    anchored: usize,
     expanded: u64,
 }
 
@@ -111,6 +113,7 @@ impl<'a> Builder<'a> {
             frames: Vec::new(),
             pending: Vec::new(),
             anchors: FxHashMap::default(),
+            anchored: 0,
             expanded: 0,
         }
     }
@@ -181,8 +184,7 @@ impl<'a> Builder<'a> {
                 height: frame.height + 1,
             },
             frame.anchor,
-        );
-        Ok(())
+        )
     }
 
     pub(super) fn scalar(
@@ -202,8 +204,7 @@ impl<'a> Builder<'a> {
                 height: 0,
             },
             anchor,
-        );
-        Ok(())
+        )
     }
 
     pub(super) fn alias(&mut self, span: Span, anchor: usize) -> Result<(), Fault> {
@@ -227,8 +228,7 @@ impl<'a> Builder<'a> {
                             height: 0,
                         },
                         0,
-                    );
-                    Ok(())
+                    )
                 }
                 None => Err(not_a_key(span)),
             };
@@ -236,8 +236,7 @@ impl<'a> Builder<'a> {
         self.check_depth(span, anchored.height)?;
         self.count(span, anchored.weight)?;
         let node = self.push(span, Content::Alias(anchored.node));
-        self.complete(Anchored { node, ..anchored }, 0);
-        Ok(())
+        self.complete(Anchored { node, ..anchored }, 0)
     }
 
     /// The entry whose key comes next is YAML's `<<`.
@@ -304,8 +303,17 @@ impl<'a> Builder<'a> {
         id
     }
 
-    fn complete(&mut self, done: Anchored, anchor: usize) {
+    fn complete(&mut self, done: Anchored, anchor: usize) -> Result<(), Fault> {
         if anchor != 0 {
+            self.anchored += 1;
+            if self.anchored > self.limits.anchors {
+                let span = self.raw(done.node).map(|raw| raw.span).unwrap_or_default();
+                let limit = self.limits.anchors;
+                return Err(Fault::new(
+                    span,
+                    format!("more than {limit} anchors in one file"),
+                ));
+            }
             self.anchors.insert(anchor, done);
         }
         self.pending.push(done.node);
@@ -316,6 +324,7 @@ impl<'a> Builder<'a> {
                 self.pending.truncate(self.pending.len() - 2);
             }
         }
+        Ok(())
     }
 
     fn check_depth(&self, span: Span, height: usize) -> Result<(), Fault> {

@@ -27,7 +27,8 @@ pub struct Found<'t> {
 }
 
 impl Positions {
-    pub(super) fn of(node: Node<'_>) -> Self {
+    /// Of a value and what it holds; [`load`](super::load) gives those of what it loaded.
+    pub fn of(node: Node<'_>) -> Self {
         Self {
             tree: Arc::clone(node.tree),
             root: node.id,

@@ -320,6 +320,7 @@ fn limits_hold() {
         bytes: 100,
         depth: 5,
         values: 20,
+        anchors: 3,
     };
     let error = fail_within("a.yaml", &[b'a'; 101], &limits);
     assert_eq!(error.message, "101 bytes are more than the limit of 100");
@@ -360,6 +361,26 @@ fn limits_hold() {
     assert_eq!(
         error.help.as_deref(),
         Some("this alias stands for too many values")
+    );
+}
+
+#[test]
+fn anchors_are_counted() {
+    let limits = Limits {
+        anchors: 3,
+        ..Limits::default()
+    };
+    read_within(
+        "a.yaml",
+        "- &a 1\n- &b 1\n---\n- &a [*a]\n"
+            .replace("*a", "1")
+            .as_str(),
+        &limits,
+    );
+    let error = fail_within("a.yaml", b"- &a 1\n- &b 1\n- &c 1\n- &d x\n", &limits);
+    assert_eq!(
+        (error.line, error.column, error.message.as_str()),
+        (4, 6, "more than 3 anchors in one file")
     );
 }
 
@@ -420,6 +441,37 @@ fn hostile_bytes_end_in_an_answer() {
                 error.line >= 1 && error.column >= 1 && !error.message.is_empty(),
                 "{error}"
             );
+        }
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig {
+        cases: 2_000,
+        failure_persistence: None,
+        ..Default::default()
+    })]
+
+    /// Text made of what means something to the readers: no panic, and places inside the file.
+    #[test]
+    fn any_text_ends_in_an_answer(
+        text in "[-a1.:{}\\[\\],&*!|>'\"#%@ \n\t\ré~<?\\\\u\\u{feff}\\u{2028}0]{0,48}",
+        name in "[-aj](\\.json|\\.yaml)?",
+    ) {
+        let source = Source { name: &name, bytes: text.as_bytes() };
+        let message = crate::index::message("envoy.config.bootstrap.v3.Bootstrap").unwrap();
+        let told = match documents(source, &Limits::default()) {
+            Ok(documents) => documents
+                .iter()
+                .flat_map(|d| load(d.root(), message, &Options::default()).diagnostics)
+                .collect(),
+            Err(errors) => errors,
+        };
+        let lines = text.matches('\n').count() + 1;
+        for diagnostic in told {
+            proptest::prop_assert!(diagnostic.line as usize <= lines, "{}", diagnostic);
+            proptest::prop_assert!(diagnostic.span.end as usize <= text.len(), "{}", diagnostic);
+            diagnostic.human();
         }
     }
 }

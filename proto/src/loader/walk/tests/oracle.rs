@@ -238,7 +238,7 @@ fn is_rule(diagnostic: &Diagnostic) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_messages_come_through(seed in any::<[u8; 32]>(), which in 0..MESSAGES.len(), proto_names: bool) {
