@@ -164,8 +164,10 @@ fn request_ids() -> Vec<Case> {
                 "x-request-id: 12345678-1234-4234-8234-123456789abc\r\n",
             )
             .get("/", "x-request-id:\r\n"),
+        // For a client on the loopback Envoy names the machine's own address.
         logged("request_id_from_an_edge_client")
             .manager("use_remote_address: true")
+            .mask(r"x-forwarded-for: [0-9.]+", "x-forwarded-for: <address>")
             .get("/", "x-request-id: mine\r\n"),
         logged("no_request_id")
             .manager("generate_request_id: false")
