@@ -42,6 +42,7 @@ fn resource(kind: Kind, name: &str, line: u32, yaml: &str) -> Arc<Resource> {
         file: "edge.yaml".into(),
         line,
         column: 3,
+        others: Vec::new(),
     };
     let key = ResourceKey::new(kind, name);
     Arc::new(Resource::new(

@@ -131,6 +131,7 @@ pub struct Resource {
     version: Version,
     delta: Bytes,
     sotw_at: usize,
+    message_at: usize,
     refers_to: Arc<[ResourceKey]>,
     provenance: Arc<Provenance>,
 }
@@ -162,6 +163,7 @@ impl Resource {
         wire::put_head(&mut bytes, wire::RESOURCES, any_len);
         wire::put_field(&mut bytes, wire::ANY_TYPE_URL, url);
         wire::put_head(&mut bytes, wire::ANY_VALUE, message.len());
+        let message_at = bytes.len();
         bytes.put_slice(message);
         debug_assert_eq!(bytes.len(), total);
 
@@ -170,6 +172,7 @@ impl Resource {
             version,
             delta: bytes.freeze(),
             sotw_at,
+            message_at,
             refers_to: refers_to.into(),
             provenance,
         }
@@ -205,6 +208,11 @@ impl Resource {
 
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// The encoded message.
+    pub fn message(&self) -> Bytes {
+        self.delta.slice(self.message_at..)
     }
 
     /// The resources this one names.
@@ -276,6 +284,7 @@ mod tests {
         assert_eq!(Some(&sotw.resources[0]), wrapped.resource.as_ref());
         assert_eq!(sotw.resources[0].type_url, Kind::Cluster.type_url());
         assert_eq!(sotw.resources[0].value, b"\x0a\x01a");
+        assert_eq!(r.message(), b"\x0a\x01a".as_slice());
 
         let whole = r.delta_field();
         assert_eq!(
