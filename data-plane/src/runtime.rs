@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
 
-use crate::{http::h1, snapshot::Snapshot};
+use crate::snapshot::Snapshot;
 
 /// What all threads share.
 #[derive(Debug)]
@@ -22,8 +22,6 @@ pub struct Shared {
     pub snapshot: ArcSwap<Snapshot>,
     /// How many workers there are. Rows of statistics count them from 0; the control thread has the next.
     pub workers: usize,
-    /// How upstream heads are read.
-    pub response_codec: h1::Options,
     connections: AtomicU64,
 }
 
@@ -32,7 +30,6 @@ impl Shared {
         Self {
             snapshot: ArcSwap::default(),
             workers,
-            response_codec: h1::Options::responses(),
             connections: AtomicU64::new(0),
         }
     }

@@ -111,7 +111,7 @@ fn references(bootstrap: &Bootstrap, state: &State, report: &mut Report) {
                 let reason = format!("there is no static cluster {:?}", stream.cluster);
                 report.errors.push(problem(path(), reason));
             }
-            Some(_) if state.cluster_protocol(&stream.cluster) == Some(UpstreamProtocol::Http1) => {
+            Some(_) if state.cluster_protocol(&stream.cluster) != Some(UpstreamProtocol::Http2) => {
                 let reason = format!(
                     "the cluster {:?} must speak HTTP/2; give it typed_extension_protocol_options with http2_protocol_options",
                     stream.cluster

@@ -39,7 +39,7 @@ pub use write::{
 };
 
 /// What a listener or a cluster allows on the wire. Built with its snapshot, shared by its connections.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// One reading of every message, or refusal. Otherwise Envoy's reading.
     pub strict: bool,

@@ -20,6 +20,7 @@ use super::{
     endpoint::{self, Assignment},
     scalar,
 };
+use crate::http::h1;
 
 /// A cluster as configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +31,8 @@ pub struct ClusterConfig {
     pub discovery: Discovery,
     pub connect_timeout: Duration,
     pub protocol: UpstreamProtocol,
+    /// How answers are read.
+    pub codec: h1::Options,
     /// How long an unused connection is kept.
     pub idle_timeout: Option<Duration>,
     pub max_requests_per_connection: Option<u32>,
@@ -72,8 +75,31 @@ pub enum DnsFamily {
 /// What is spoken to the endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpstreamProtocol {
-    Http1,
+    Http1(Http1Upstream),
     Http2,
+}
+
+impl UpstreamProtocol {
+    fn codec(self) -> h1::Options {
+        let base = h1::Options::responses();
+        match self {
+            UpstreamProtocol::Http1(http1) => h1::Options {
+                enable_trailers: http1.trailers,
+                allow_chunked_length: http1.allow_chunked_length,
+                ..base
+            },
+            UpstreamProtocol::Http2 => base,
+        }
+    }
+}
+
+/// How HTTP/1 is spoken to the endpoints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Http1Upstream {
+    /// Trailers are sent and taken; otherwise they end here.
+    pub trailers: bool,
+    /// A length beside chunks is dropped; otherwise such an answer is no answer.
+    pub allow_chunked_length: bool,
 }
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -247,6 +273,7 @@ pub fn cluster(at: At<'_>, message: pb::Cluster) -> Parsed<ClusterConfig> {
         name,
         discovery: discovery?,
         connect_timeout: connect_timeout?.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
+        codec: http.protocol.codec(),
         protocol: http.protocol,
         idle_timeout: http.idle_timeout,
         max_requests_per_connection: http.max_requests_per_connection.or(deprecated_max_requests),
@@ -426,11 +453,45 @@ struct HttpOptions {
 impl Default for HttpOptions {
     fn default() -> Self {
         Self {
-            protocol: UpstreamProtocol::Http1,
+            protocol: UpstreamProtocol::Http1(Http1Upstream::default()),
             idle_timeout: Some(DEFAULT_IDLE_TIMEOUT),
             max_requests_per_connection: None,
         }
     }
+}
+
+#[expect(deprecated, reason = "every field is answered")]
+fn http1_options(at: At<'_>, message: core::Http1ProtocolOptions) -> UpstreamProtocol {
+    let core::Http1ProtocolOptions {
+        allow_absolute_url,
+        accept_http_10,
+        default_host_for_http_10,
+        header_key_format,
+        enable_trailers,
+        allow_chunked_length,
+        override_stream_error_on_invalid_http_message,
+        send_fully_qualified_url,
+        use_balsa_parser,
+        allow_custom_methods,
+        ignore_http_11_upgrade,
+    } = message;
+    // These speak of requests that come in; here requests go out.
+    at.harmless("allow_absolute_url", &allow_absolute_url);
+    at.harmless("accept_http_10", &accept_http_10);
+    at.harmless("default_host_for_http_10", &default_host_for_http_10);
+    at.harmless(
+        "override_stream_error_on_invalid_http_message",
+        &override_stream_error_on_invalid_http_message,
+    );
+    at.harmless("allow_custom_methods", &allow_custom_methods);
+    at.harmless("ignore_http_11_upgrade", &ignore_http_11_upgrade);
+    at.harmless("use_balsa_parser", &use_balsa_parser);
+    at.refuse("header_key_format", &header_key_format);
+    at.refuse("send_fully_qualified_url", &send_fully_qualified_url);
+    UpstreamProtocol::Http1(Http1Upstream {
+        trailers: enable_trailers,
+        allow_chunked_length,
+    })
 }
 
 fn http_options(at: At<'_>, any: &Any) -> Parsed<HttpOptions> {
@@ -463,14 +524,7 @@ fn http_options(at: At<'_>, any: &Any) -> Parsed<HttpOptions> {
             protocol_config,
         })) => at.field("explicit_http_config", |at| match protocol_config {
             Some(ProtocolConfig::HttpProtocolOptions(options)) => {
-                at.field("http_protocol_options", |at| {
-                    if options == core::Http1ProtocolOptions::default() {
-                        return Ok(UpstreamProtocol::Http1);
-                    }
-                    Err(at.unsupported(
-                        "options of HTTP/1 towards upstreams are not supported by this proxy",
-                    ))
-                })
+                at.field("http_protocol_options", |at| Ok(http1_options(at, options)))
             }
             Some(ProtocolConfig::Http2ProtocolOptions(options)) => {
                 at.field("http2_protocol_options", |at| {

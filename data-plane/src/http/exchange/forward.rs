@@ -91,6 +91,7 @@ async fn exchange(
         outbox,
         scanner: h1::HeadScanner::new(),
         writer: h1::BodyWriter::new(framing),
+        trailers: target.cluster.config.codec.enable_trailers,
         sent: request.complete,
         deaf: false,
     };
@@ -221,7 +222,7 @@ async fn converse(
     up: &mut UpstreamSide<'_>,
     watch: &mut Watch,
 ) -> Result<(After, bool), Failed> {
-    let options = &down.worker.shared.response_codec.clone();
+    let options = &target.cluster.config.codec;
     let head = poll_fn(|cx| {
         if let Poll::Ready(Err(broken)) = transfer::poll_request(down, record, request, up, cx) {
             return Poll::Ready(Err(broken_before_head(record, broken)));

@@ -27,6 +27,8 @@ pub struct UpstreamSide<'a> {
     pub scanner: h1::HeadScanner,
     /// Encodes the request's body.
     pub writer: h1::BodyWriter,
+    /// Whether trailers of the request may go along.
+    pub trailers: bool,
     /// Whether the request has been written to its end.
     pub sent: bool,
     /// The upstream takes no more of the request. What it has answered may still be worth reading.
@@ -74,7 +76,7 @@ pub fn poll_request(
             return Poll::Ready(Ok(()));
         }
         if request.complete {
-            let trailers = request.body.take_trailers();
+            let trailers = request.body.take_trailers().filter(|_| up.trailers);
             up.writer
                 .finish(up.outbox.tail(), trailers.as_ref())
                 .map_err(|_| Broken::Request(h1::BodyError::Truncated))?;
@@ -155,7 +157,9 @@ impl ResponseState {
         if let Some(trailers) = self.body.take_trailers() {
             record.response_trailers = trailers;
         }
-        let trailers = Some(&record.response_trailers).filter(|trailers| !trailers.is_empty());
+        let allowed = down.listener.config.http.codec.enable_trailers;
+        let trailers =
+            Some(&record.response_trailers).filter(|trailers| allowed && !trailers.is_empty());
         self.encoded = true;
         self.writer
             .finish(down.outbox.tail(), trailers)
