@@ -142,26 +142,10 @@ fn references(bootstrap: &Bootstrap, state: &State, report: &mut Report) {
             .listeners
             .iter()
             .position(|message| *message.name == *listener.config.name);
-        match &listener.config.http.routes {
-            RouteSource::Inline(table) if stream.is_none_or(|stream| stream.clusters.is_none()) => {
-                for cluster in table.clusters() {
-                    if known(cluster).is_none() {
-                        let reason = format!("route: unknown cluster {cluster:?}");
-                        report.errors.push(problem(
-                            within("listeners", position.unwrap_or(0), FieldPath::default()),
-                            reason,
-                        ));
-                    }
-                }
-            }
-            RouteSource::Rds { .. } if stream.is_none() => {
-                let reason = "rds needs dynamic_resources.ads_config".to_owned();
-                report.errors.push(problem(
-                    within("listeners", position.unwrap_or(0), FieldPath::default()),
-                    reason,
-                ));
-            }
-            RouteSource::Inline(_) | RouteSource::Rds { .. } => {}
+        if matches!(listener.config.http.routes, RouteSource::Rds { .. }) && stream.is_none() {
+            let reason = "rds needs dynamic_resources.ads_config".to_owned();
+            let path = within("listeners", position.unwrap_or(0), FieldPath::default());
+            report.errors.push(problem(path, reason));
         }
     }
 }

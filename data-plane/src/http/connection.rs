@@ -21,7 +21,6 @@ use super::{
     buffer::{Inbox, Outbox},
     deadline::{Deadline, earliest},
     exchange::{self, After},
-    flags::Flag,
     h1,
     local_reply::LocalReply,
     record::{ConnectionFacts, Record},
@@ -82,11 +81,15 @@ pub async fn serve(mut down: Downstream) {
             Arrival::Timeout => {
                 stats.cells.inc(row, HttpCell::DownstreamRqHeaderTimeout);
                 let reply =
-                    LocalReply::text(408, "request header timeout", "request_header_timeout")
-                        .flag(Flag::StreamIdleTimeout);
+                    LocalReply::text(408, "request header timeout", "request_header_timeout");
                 exchange::refuse(&mut down, &mut record, reply).await
             }
-            Arrival::Closed => After::Close,
+            Arrival::Closed => {
+                if !down.inbox.is_empty() {
+                    exchange::abandoned(&down, &mut record);
+                }
+                After::Close
+            }
         };
         down.worker.put_record(record);
         if after == After::Close || down.drain.is_set() {

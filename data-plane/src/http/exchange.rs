@@ -12,7 +12,10 @@ mod reply;
 mod transfer;
 mod watch;
 
-use super::{connection::Downstream, h1, local_reply::LocalReply, record::Record};
+use super::{
+    connection::Downstream, flags::Flag, h1, local_reply::LocalReply, message::Method,
+    record::Record,
+};
 use decide::Decision;
 pub use prepare::refusal;
 
@@ -41,11 +44,24 @@ pub async fn run(down: &mut Downstream, record: &mut Record, frame: h1::RequestF
 
 /// Answers a request that could not be read, and closes.
 pub async fn refuse(down: &mut Downstream, record: &mut Record, reply: LocalReply) -> After {
+    // What could not be read has no method, and the log says so.
+    record.request.method = Method::Other("".into());
     finish::begin(down, record);
     let mut request = RequestState::unreadable(down);
     let after = reply::send(down, record, &mut request, reply).await;
     finish::end(down, record);
     after
+}
+
+/// Logs a request whose client left before its head was complete.
+pub fn abandoned(down: &Downstream, record: &mut Record) {
+    record.request.method = Method::Other("".into());
+    record.fail(
+        Flag::DownstreamConnectionTermination,
+        "downstream_remote_disconnect",
+    );
+    finish::begin(down, record);
+    finish::end(down, record);
 }
 
 /// How far the request has come.

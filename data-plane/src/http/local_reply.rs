@@ -18,6 +18,8 @@ pub struct LocalReply {
     pub headers: Vec<(Known, Vec<u8>)>,
     pub flag: Option<Flag>,
     pub details: Details,
+    /// The connection ends with it.
+    pub close: bool,
 }
 
 impl LocalReply {
@@ -29,6 +31,7 @@ impl LocalReply {
             headers: Vec::new(),
             flag: None,
             details: details.into(),
+            close: false,
         }
     }
 
@@ -48,12 +51,17 @@ impl LocalReply {
             headers: Vec::new(),
             flag: None,
             details: details.into(),
+            close: false,
         }
     }
 
     pub fn flag(mut self, flag: impl Into<Option<Flag>>) -> Self {
         self.flag = flag.into();
         self
+    }
+
+    pub fn closing(self, close: bool) -> Self {
+        Self { close, ..self }
     }
 
     pub fn header(mut self, name: Known, value: Vec<u8>) -> Self {

@@ -11,7 +11,7 @@ use super::{
     at::{At, Parsed},
     config_source::{ConfigSource, config_source},
     filters::http_filters,
-    route::route_configuration,
+    route::{Context, route_configuration},
     scalar,
 };
 use crate::{filters::FilterChain, http::h1, routing::RouteTable};
@@ -98,6 +98,7 @@ const DEFAULT_MAX_HEADERS: u32 = 100;
 pub fn http_connection_manager(
     at: At<'_>,
     message: pb::HttpConnectionManager,
+    context: &Context<'_>,
 ) -> Parsed<HttpConfig> {
     let pb::HttpConnectionManager {
         codec_type,
@@ -289,7 +290,7 @@ pub fn http_connection_manager(
     }
     let server_mode = server_header_mode(at, server_header_transformation);
     let access_logs = at.each("access_log", access_logs, access_log);
-    let routes = route_source(at, route_specifier);
+    let routes = route_source(at, route_specifier, context);
     let filters = at.field("http_filters", |at| http_filters(at, filters));
 
     let common = common?.unwrap_or_default();
@@ -437,12 +438,13 @@ fn server_header_mode(at: At<'_>, value: i32) -> Parsed<ServerHeaderMode> {
 fn route_source(
     at: At<'_>,
     specifier: Option<pb::http_connection_manager::RouteSpecifier>,
+    context: &Context<'_>,
 ) -> Parsed<RouteSource> {
     use pb::http_connection_manager::RouteSpecifier;
     match specifier {
         Some(RouteSpecifier::RouteConfig(config)) => at
             .field("route_config", |at| {
-                route_configuration(at, config, &super::filters::route_context())
+                route_configuration(at, config, context)
             })
             .map(|table| RouteSource::Inline(Arc::new(table))),
         Some(RouteSpecifier::Rds(rds)) => at.field("rds", |at| {

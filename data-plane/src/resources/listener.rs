@@ -11,7 +11,9 @@ use super::{
     address::{Address, address},
     any,
     at::{At, Parsed},
+    filters::route_context,
     hcm::{HttpConfig, http_connection_manager},
+    route::Context,
     scalar,
 };
 
@@ -31,9 +33,18 @@ pub struct ListenerConfig {
 /// What Linux takes at most unless told otherwise; Envoy asks for the same.
 const DEFAULT_BACKLOG: u32 = 4096;
 
+/// Parses a listener whose routes may name any cluster.
+pub fn listener(at: At<'_>, message: pb::Listener) -> Parsed<ListenerConfig> {
+    listener_among(at, message, &route_context())
+}
+
 /// Parses a listener.
 #[expect(deprecated, reason = "every field is answered")]
-pub fn listener(at: At<'_>, message: pb::Listener) -> Parsed<ListenerConfig> {
+pub fn listener_among(
+    at: At<'_>,
+    message: pb::Listener,
+    context: &Context<'_>,
+) -> Parsed<ListenerConfig> {
     let pb::Listener {
         name,
         address: main_address,
@@ -127,7 +138,7 @@ pub fn listener(at: At<'_>, message: pb::Listener) -> Parsed<ListenerConfig> {
             at.required("address", more, address)
         },
     );
-    let http = chain(at, filter_chains, default_filter_chain);
+    let http = chain(at, filter_chains, default_filter_chain, context);
     let backlog = tcp_backlog_size.map_or(DEFAULT_BACKLOG, |size| size.value);
 
     let first = first?;
@@ -161,15 +172,16 @@ fn chain(
     at: At<'_>,
     chains: Vec<pb::FilterChain>,
     default: Option<pb::FilterChain>,
+    context: &Context<'_>,
 ) -> Parsed<HttpConfig> {
     let mut chains = chains.into_iter();
     match (chains.next(), chains.next(), default) {
         (Some(only), None, None) => at.field("filter_chains", |at| {
-            at.index(0, |at| filter_chain(at, only))
+            at.index(0, |at| filter_chain(at, only, context))
         }),
-        (None, None, Some(default)) => {
-            at.field("default_filter_chain", |at| filter_chain(at, default))
-        }
+        (None, None, Some(default)) => at.field("default_filter_chain", |at| {
+            filter_chain(at, default, context)
+        }),
         (None, None, None) => Err(at.error("needs a filter chain")),
         _ => Err(at.field("filter_chains", |at| {
             at.unsupported("more than one filter chain is not supported by this proxy")
@@ -178,7 +190,7 @@ fn chain(
 }
 
 #[expect(deprecated, reason = "every field is answered")]
-fn filter_chain(at: At<'_>, message: pb::FilterChain) -> Parsed<HttpConfig> {
+fn filter_chain(at: At<'_>, message: pb::FilterChain, context: &Context<'_>) -> Parsed<HttpConfig> {
     let pb::FilterChain {
         filter_chain_match,
         filters,
@@ -208,7 +220,9 @@ fn filter_chain(at: At<'_>, message: pb::FilterChain) -> Parsed<HttpConfig> {
     );
     let mut filters = filters.into_iter();
     match (filters.next(), filters.next()) {
-        (Some(only), None) => at.field("filters", |at| at.index(0, |at| network_filter(at, only))),
+        (Some(only), None) => at.field("filters", |at| {
+            at.index(0, |at| network_filter(at, only, context))
+        }),
         (None, None) => Err(at.field("filters", |at| at.error("needs a filter"))),
         _ => Err(at.field("filters", |at| {
             at.unsupported(
@@ -218,7 +232,7 @@ fn filter_chain(at: At<'_>, message: pb::FilterChain) -> Parsed<HttpConfig> {
     }
 }
 
-fn network_filter(at: At<'_>, message: pb::Filter) -> Parsed<HttpConfig> {
+fn network_filter(at: At<'_>, message: pb::Filter, context: &Context<'_>) -> Parsed<HttpConfig> {
     let pb::Filter { name, config_type } = message;
     match config_type {
         Some(pb::filter::ConfigType::TypedConfig(any)) => at.field("typed_config", |at| {
@@ -228,7 +242,7 @@ fn network_filter(at: At<'_>, message: pb::Filter) -> Parsed<HttpConfig> {
                     any::type_name(&any)
                 )));
             }
-            http_connection_manager(at, any::decode(at, &any)?)
+            http_connection_manager(at, any::decode(at, &any)?, context)
         }),
         Some(pb::filter::ConfigType::ConfigDiscovery(_)) => Err(at
             .field("config_discovery", |at| {

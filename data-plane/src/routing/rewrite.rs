@@ -6,6 +6,7 @@ use super::{
     action::{Action, Forward},
     path::PathMatch,
     pattern::Substitution,
+    redirect::RedirectPath,
     table::Route,
 };
 use crate::http::{
@@ -58,14 +59,18 @@ pub enum HostRewrite {
 }
 
 impl Route {
-    /// Writes the path that the upstream is to see; says whether the route changes it.
+    /// Writes the path that the upstream, or after a redirect the log, is to see; says whether the route changes it.
     pub fn rewritten_path(&self, head: &RequestHead, out: &mut Vec<u8>) -> bool {
-        let Action::Forward(Forward {
-            rewrite: Some(rewrite),
-            ..
-        }) = &self.action
-        else {
-            return false;
+        let rewrite = match &self.action {
+            Action::Forward(Forward {
+                rewrite: Some(rewrite),
+                ..
+            }) => rewrite,
+            Action::Redirect(redirect) => match &redirect.path {
+                RedirectPath::Rewrite(rewrite) => rewrite,
+                RedirectPath::Keep | RedirectPath::Replace(_) => return false,
+            },
+            Action::Forward(_) | Action::Direct(_) => return false,
         };
         out.clear();
         rewrite.apply(&self.path, head, out)

@@ -76,12 +76,17 @@ fn find_route(down: &Downstream, record: &mut Record) -> Option<LocalReply> {
 
 fn redirected(
     down: &Downstream,
-    record: &Record,
+    record: &mut Record,
     route: &Route,
     redirect: &Redirect,
 ) -> LocalReply {
     down.count(HttpCell::RqRedirect);
     let location = route.location(&record.request).unwrap_or_default();
+    // As in Envoy, the log shows the path after a rewrite.
+    let mut path = Vec::new();
+    if route.rewritten_path(&record.request, &mut path) {
+        record.request.path = path;
+    }
     LocalReply::empty(redirect.status, "direct_response").header(Known::Location, location)
 }
 

@@ -77,24 +77,26 @@ pub fn response_head(down: &Downstream, record: &mut Record, target: &Target) {
         down.listener.config.http.codec.strict,
     );
     record.details = Some("via_upstream".into());
-    if !down
+    let suppress = down
         .listener
         .config
         .http
         .filters
         .router
-        .suppress_envoy_headers
-    {
-        let taken = match (
-            record.times.upstream_response,
-            record.times.upstream_request_complete,
-        ) {
-            (Some(response), Some(sent)) => response.saturating_duration_since(sent),
-            _ => Duration::ZERO,
-        };
+        .suppress_envoy_headers;
+    // An answer that came before the request was sent took no time that could be told.
+    if let (false, Some(sent), Some(answered)) = (
+        suppress,
+        record.times.upstream_request_complete,
+        record.times.upstream_response,
+    ) {
         let mut text = Vec::with_capacity(8);
         // Writing to a vector does not fail.
-        let _ = write!(text, "{}", taken.as_millis());
+        let _ = write!(
+            text,
+            "{}",
+            answered.saturating_duration_since(sent).as_millis()
+        );
         record
             .response
             .headers

@@ -24,7 +24,7 @@ use super::{
     After, RequestState,
     decide::Target,
     reply,
-    transfer::{self, Broken, ResponseState, UpstreamSide},
+    transfer::{self, Broken, ResponseState, Upload, UpstreamSide},
     watch::{Expired, Watch},
 };
 use crate::{
@@ -75,41 +75,40 @@ async fn exchange(
     target: &Target,
     watch: &mut Watch,
 ) -> Result<After, Failed> {
-    let mut connection = acquire(down, record, request, target, watch).await?;
-    connection.requests = connection.requests.saturating_add(1);
-    record.upstream.local = connection.local;
-    record.upstream.attempts = 1;
     let framing = h1::Framing::for_request(
         &record.request.method,
         &record.request.headers,
         request.length,
     );
     let (inbox, outbox) = down.worker.take_buffers();
+    let mut upload = Upload {
+        outbox,
+        writer: h1::BodyWriter::new(framing),
+        trailers: target.cluster.config.codec.enable_trailers,
+        encoded: false,
+        deaf: false,
+    };
+    h1::write_request(upload.outbox.tail(), &record.request, framing);
+    record.sizes.upstream_head_sent = upload.outbox.waiting() as u64;
+    if request.complete {
+        let ended = upload.writer.finish(upload.outbox.tail(), None);
+        ended.map_err(|_| Failed::Cut)?;
+        upload.encoded = true;
+    }
+    let mut connection = acquire(down, record, request, &mut upload, target, watch).await?;
+    connection.requests = connection.requests.saturating_add(1);
+    record.upstream.local = connection.local;
+    record.upstream.attempts = 1;
+    record.times.upstream_request = Some(clock::now());
     let mut up = UpstreamSide {
         io: &mut connection.io,
         inbox,
-        outbox,
         scanner: h1::HeadScanner::new(),
-        writer: h1::BodyWriter::new(framing),
-        trailers: target.cluster.config.codec.enable_trailers,
-        sent: request.complete,
-        deaf: false,
     };
-    h1::write_request(up.outbox.tail(), &record.request, framing);
-    record.sizes.upstream_head_sent = up.outbox.waiting() as u64;
-    let now = clock::now();
-    record.times.upstream_request = Some(now);
-    if request.complete {
-        up.writer
-            .finish(up.outbox.tail(), None)
-            .map_err(|_| Failed::Cut)?;
-        record.times.upstream_request_complete = Some(now);
-    }
 
-    let result = converse(down, record, request, target, &mut up, watch).await;
-    let clean = up.sent && !up.deaf && up.inbox.is_empty();
-    let UpstreamSide { inbox, outbox, .. } = up;
-    down.worker.put_buffers(inbox, outbox);
+    let result = converse(down, record, request, target, &mut upload, &mut up, watch).await;
+    let clean = upload.is_sent() && up.inbox.is_empty();
+    down.worker.put_buffers(up.inbox, upload.outbox);
     let (after, reusable) = result?;
     let worn = target
         .cluster
@@ -118,12 +117,11 @@ async fn exchange(
         .is_some_and(|max| connection.requests >= max);
     if reusable && clean && !worn {
         let now = record.times.response_complete.unwrap_or_else(clock::now);
-        down.worker.pool.borrow_mut().park(
-            &target.member.endpoint,
-            connection,
-            target.cluster.config.idle_timeout,
-            now,
-        );
+        let idle_timeout = target.cluster.config.idle_timeout;
+        down.worker
+            .pool
+            .borrow_mut()
+            .park(&target.member.endpoint, connection, idle_timeout, now);
     }
     Ok(after)
 }
@@ -132,7 +130,8 @@ async fn exchange(
 async fn acquire(
     down: &mut Downstream,
     record: &mut Record,
-    request: &RequestState,
+    request: &mut RequestState,
+    upload: &mut Upload,
     target: &Target,
     watch: &mut Watch,
 ) -> Result<Connection, Failed> {
@@ -153,15 +152,21 @@ async fn acquire(
         target.cluster.config.connect_timeout,
     ));
     let connected = poll_fn(|cx| {
+        // What the client has sent already is read while the connection is being made.
+        if let Poll::Ready(Err(broken)) =
+            transfer::poll_read_request(down, record, request, upload, cx)
+        {
+            return Poll::Ready(Err(broken_before_head(record, broken)));
+        }
         if let Poll::Ready(connected) = connecting.as_mut().poll(cx) {
             return Poll::Ready(Ok(connected));
         }
-        if request.complete && transfer::poll_departure(down, cx).is_ready() {
-            return Poll::Ready(Err(Failed::Cut));
+        if client_left(down, request, cx) {
+            return Poll::Ready(Err(broken_before_head(record, Broken::Downstream)));
         }
         watch
             .poll(down, record, request, cx)
-            .map(|expired| Err(expired_before_head(expired)))
+            .map(|expired| Err(expired_before_head(expired, request)))
     })
     .await;
     match connected {
@@ -190,13 +195,6 @@ async fn acquire(
                 reason,
             )))
         }
-        Err(Failed::Cut) => {
-            record.fail(
-                Flag::DownstreamConnectionTermination,
-                "downstream_remote_disconnect",
-            );
-            Err(Failed::Cut)
-        }
         Err(failed) => Err(failed),
     }
 }
@@ -219,12 +217,15 @@ async fn converse(
     record: &mut Record,
     request: &mut RequestState,
     target: &Target,
+    upload: &mut Upload,
     up: &mut UpstreamSide<'_>,
     watch: &mut Watch,
 ) -> Result<(After, bool), Failed> {
     let options = &target.cluster.config.codec;
     let head = poll_fn(|cx| {
-        if let Poll::Ready(Err(broken)) = transfer::poll_request(down, record, request, up, cx) {
+        if let Poll::Ready(Err(broken)) =
+            transfer::poll_request(down, record, request, upload, up, cx)
+        {
             return Poll::Ready(Err(broken_before_head(record, broken)));
         }
         match transfer::poll_response_head(up, record, options, cx) {
@@ -239,7 +240,7 @@ async fn converse(
         }
         watch
             .poll(down, record, request, cx)
-            .map(|expired| Err(expired_before_head(expired)))
+            .map(|expired| Err(expired_before_head(expired, request)))
     })
     .await;
     let frame = match head {
@@ -283,7 +284,9 @@ async fn converse(
             .map_err(|broken| broken_after_head(record, broken))?;
     }
     let body = poll_fn(|cx| {
-        if let Poll::Ready(Err(broken)) = transfer::poll_request(down, record, request, up, cx) {
+        if let Poll::Ready(Err(broken)) =
+            transfer::poll_request(down, record, request, upload, up, cx)
+        {
             return Poll::Ready(Err(broken_after_head(record, broken)));
         }
         match transfer::poll_response(down, record, &mut response, up, cx) {
@@ -371,12 +374,16 @@ fn broken_after_head(record: &mut Record, broken: Broken) -> Failed {
     Failed::Cut
 }
 
-fn expired_before_head(expired: Expired) -> Failed {
+fn expired_before_head(expired: Expired, request: &RequestState) -> Failed {
     Failed::BeforeHead(match expired {
         Expired::Route => LocalReply::text(504, "upstream request timeout", "response_timeout")
             .flag(Flag::UpstreamRequestTimeout),
-        Expired::StreamIdle => LocalReply::text(408, "stream timeout", "stream_idle_timeout")
-            .flag(Flag::StreamIdleTimeout),
+        Expired::StreamIdle => LocalReply::text(
+            if request.complete { 504 } else { 408 },
+            "stream timeout",
+            "stream_idle_timeout",
+        )
+        .flag(Flag::StreamIdleTimeout),
         Expired::Request => LocalReply::text(408, "request timeout", "request_overall_timeout"),
     })
 }
@@ -390,11 +397,15 @@ fn expired_after_head(record: &mut Record, expired: Expired) -> Failed {
     Failed::Cut
 }
 
-/// Envoy's answer when an upstream connection came to nothing.
+/// Envoy's answer when an upstream connection came to nothing. Clients learn the reason, the log also what the
+/// kernel said.
 fn reset_reply(status: u16, flag: Flag, reason: Details) -> LocalReply {
-    let body = format!(
-        "upstream connect error or disconnect/reset before headers. reset reason: {reason}"
-    );
+    let told = reason
+        .split(", transport failure reason: ")
+        .next()
+        .unwrap_or_default();
+    let body =
+        format!("upstream connect error or disconnect/reset before headers. reset reason: {told}");
     let details = reason
         .replace(", transport failure reason: ", "|")
         .replace(' ', "_");

@@ -10,8 +10,8 @@ use std::{
 
 use super::{
     super::{
-        connection::Downstream, h1, local_reply::LocalReply, message::Scheme, name::Known,
-        record::Record,
+        connection::Downstream, h1, headers::HeaderField, local_reply::LocalReply, message::Scheme,
+        name::Known, record::Record,
     },
     RequestState,
 };
@@ -36,7 +36,7 @@ pub fn prepare(
     h1::admit(&record.request, frame, &http.codec).map_err(refusal)?;
     if frame.upgrade {
         down.count(HttpCell::DownstreamRqWsOnNonWsRoute);
-        return Err(LocalReply::empty(403, "upgrade_failed"));
+        return Err(LocalReply::empty(403, "upgrade_failed").closing(true));
     }
     if frame.expect_continue {
         // Envoy answers at once and keeps the expectation to itself.
@@ -56,60 +56,96 @@ pub fn prepare(
 
 /// The answer to a request that was refused.
 pub fn refusal(error: h1::RequestError) -> LocalReply {
-    LocalReply::text(error.status(), error.body(), error.details()).flag(error.flag())
+    LocalReply::text(error.status(), error.body(), error.details())
+        .flag(error.flag())
+        .closing(error.closes())
 }
 
-/// Settles who the client is, and passes on what is known of it.
+/// Settles who the client is, passes on what is known of it, and takes off what only a trusted hop may say.
 fn forwarded(record: &mut Record, config: &ClientAddress) {
     let peer = record.connection.peer;
     let headers = &mut record.request.headers;
+    headers.remove_known(Known::XEnvoyInternal);
+    let hops = config.trusted_hops as usize;
+    let internal;
     if config.use_remote_address {
-        record.client = match config.trusted_hops {
-            0 => peer,
+        let listed = match hops {
+            0 => None,
             hops => headers
                 .get_known(Known::XForwardedFor)
-                .and_then(|list| from_the_right(list, hops as usize - 1))
-                .map(|ip| SocketAddr::new(ip, 0))
-                .or(peer),
+                .and_then(|list| from_the_right(list, hops - 1)),
         };
-        if let (true, Some(peer)) = (config.append, peer) {
-            let ip = peer.ip().to_string();
-            append_list(record, Known::XForwardedFor, ip.as_bytes());
-        }
-        let internal = record.client.is_some_and(|client| is_internal(client.ip()));
-        let headers = &mut record.request.headers;
-        if internal {
-            headers.set_known(Known::XEnvoyInternal, b"true");
-        } else {
-            headers.retain(|field| !field.name.starts_with(b"x-envoy-"));
-            if let Some(client) = record.client {
-                headers.set_known(
-                    Known::XEnvoyExternalAddress,
-                    client.ip().to_string().as_bytes(),
-                );
-            }
-        }
-        if config.trusted_hops == 0 {
+        record.client = listed.map(|ip| SocketAddr::new(ip, 0)).or(peer);
+        if hops == 0 {
             headers.remove_known(Known::XForwardedProto);
         }
-    } else if let Some(ip) = headers
-        .get_known(Known::XForwardedFor)
-        .and_then(|list| from_the_right(list, config.trusted_hops as usize))
-    {
-        record.client = Some(SocketAddr::new(ip, 0));
+        let first_hop = !headers.contains_known(Known::XForwardedFor);
+        if let (true, Some(peer)) = (config.append, peer) {
+            append_list(
+                record,
+                Known::XForwardedFor,
+                peer.ip().to_string().as_bytes(),
+            );
+        }
+        internal = first_hop && record.client.is_some_and(|client| is_internal(client.ip()));
+    } else {
+        let list = headers.get_known(Known::XForwardedFor);
+        if let Some(ip) = list.and_then(|list| from_the_right(list, hops)) {
+            record.client = Some(SocketAddr::new(ip, 0));
+        }
+        let single = list.is_some_and(|list| !list.contains(&b','));
+        internal = single && record.client.is_some_and(|client| is_internal(client.ip()));
     }
     let headers = &mut record.request.headers;
-    match headers.get_known(Known::XForwardedProto) {
-        Some(proto) if proto.eq_ignore_ascii_case(b"https") => {
-            record.request.scheme = Scheme::Https
+    if internal {
+        headers.append_known(Known::XEnvoyInternal, b"true");
+    } else {
+        headers.retain(|field| !is_reserved(&field, config.use_remote_address));
+        if let (true, Some(client)) = (config.use_remote_address, record.client) {
+            headers.set_known(
+                Known::XEnvoyExternalAddress,
+                client.ip().to_string().as_bytes(),
+            );
         }
-        Some(_) => {}
-        None => headers.append_known(
-            Known::XForwardedProto,
-            record.request.scheme.as_str().as_bytes(),
-        ),
+    }
+    if !headers.contains_known(Known::XForwardedProto) {
+        headers.append_known(Known::XForwardedProto, Scheme::Http.as_str().as_bytes());
     }
 }
+
+/// Fields that tell this proxy or the next one what to do, and that only an internal client may send. Behind the
+/// edge some are left to the hop that the client came through.
+fn is_reserved(field: &HeaderField<'_>, edge: bool) -> bool {
+    match field.known {
+        Some(
+            Known::XEnvoyDecoratorOperation
+            | Known::XEnvoyDownstreamServiceCluster
+            | Known::XEnvoyDownstreamServiceNode
+            | Known::XEnvoyOriginalPath,
+        ) => edge,
+        Some(
+            Known::XEnvoyForceTrace
+            | Known::XEnvoyIpTags
+            | Known::XEnvoyMaxRetries
+            | Known::XEnvoyRetryOn
+            | Known::XEnvoyUpstreamRqTimeoutMs
+            | Known::XEnvoyExpectedRqTimeoutMs,
+        ) => true,
+        _ => RESERVED.contains(&field.name),
+    }
+}
+
+/// The same, for names that nothing else here needs to know.
+const RESERVED: [&[u8]; 8] = [
+    b"x-envoy-retriable-status-codes",
+    b"x-envoy-retriable-header-names",
+    b"x-envoy-retry-grpc-on",
+    b"x-envoy-upstream-alt-stat-name",
+    b"x-envoy-upstream-rq-timeout-alt-response",
+    b"x-envoy-upstream-rq-per-try-timeout-ms",
+    b"x-envoy-hedge-on-per-try-timeout",
+    b"x-envoy-upstream-stream-duration-ms",
+];
 
 /// The `skip`-th address of a list, counted from its end.
 fn from_the_right(list: &[u8], skip: usize) -> Option<IpAddr> {

@@ -10,11 +10,7 @@ use portway_shared::clock;
 
 use super::{
     super::{
-        connection::Downstream,
-        h1,
-        local_reply::LocalReply,
-        message::{Method, Version},
-        name::Known,
+        connection::Downstream, h1, local_reply::LocalReply, message::Version, name::Known,
         record::Record,
     },
     After, RequestState,
@@ -33,6 +29,7 @@ pub async fn send(
         headers,
         flag,
         details,
+        close,
     } = reply;
     if let Some(flag) = flag {
         record.flags.set(flag);
@@ -44,27 +41,33 @@ pub async fn send(
     for (name, value) in &headers {
         record.response.headers.append_known(*name, value);
     }
-    if !body.is_empty() {
-        record
-            .response
-            .headers
-            .append_known(Known::ContentType, b"text/plain");
-    }
+    let length = match body.len() {
+        0 => h1::BodyLength::Empty,
+        length => {
+            record
+                .response
+                .headers
+                .append_known(Known::ContentLength, length.to_string().as_bytes());
+            record
+                .response
+                .headers
+                .append_known(Known::ContentType, b"text/plain");
+            h1::BodyLength::Length(length as u64)
+        }
+    };
     super::finish::local_response_head(down, record);
-    let keep_alive = request.keep_alive && request.complete && !down.drain.is_set();
-    let framing = h1::Framing::Length(body.len() as u64);
-    let version = record.request.version;
-    let connection = h1::ConnectionField::choose(version, keep_alive, framing);
-    h1::write_response(
-        down.outbox.tail(),
+    let keep_alive = request.keep_alive && request.complete && !close && !down.drain.is_set();
+    let (method, version, head) = (
+        &record.request.method,
+        record.request.version,
         &record.response,
-        version,
-        framing,
-        connection,
     );
+    let (announced, framing) = h1::response_framing(method, version, status, &head.headers, length);
+    let connection = h1::ConnectionField::choose(version, keep_alive, announced);
+    h1::write_response(down.outbox.tail(), head, version, announced, connection);
     record.sizes.response_head = down.outbox.waiting() as u64;
     record.times.response = Some(clock::now());
-    if record.request.method != Method::Head {
+    if framing != h1::Framing::None {
         down.outbox.tail().extend_from_slice(&body);
         record.sizes.response_body = body.len() as u64;
     }

@@ -19,20 +19,31 @@ use super::{
 };
 use crate::clusters::io::Io;
 
-/// The upstream side of an exchange.
+/// The request on its way up.
+pub struct Upload {
+    pub outbox: Outbox,
+    /// Encodes the body.
+    pub writer: h1::BodyWriter,
+    /// Whether trailers may go along.
+    pub trailers: bool,
+    /// Whether its end has been encoded.
+    pub encoded: bool,
+    /// The upstream takes no more. What it has answered may still be worth reading.
+    pub deaf: bool,
+}
+
+impl Upload {
+    /// Whether the upstream has all of it.
+    pub fn is_sent(&self) -> bool {
+        self.encoded && self.outbox.is_empty() && !self.deaf
+    }
+}
+
+/// The upstream's connection and what it says.
 pub struct UpstreamSide<'a> {
     pub io: &'a mut Io,
     pub inbox: Inbox,
-    pub outbox: Outbox,
     pub scanner: h1::HeadScanner,
-    /// Encodes the request's body.
-    pub writer: h1::BodyWriter,
-    /// Whether trailers of the request may go along.
-    pub trailers: bool,
-    /// Whether the request has been written to its end.
-    pub sent: bool,
-    /// The upstream takes no more of the request. What it has answered may still be worth reading.
-    pub deaf: bool,
 }
 
 /// Why an exchange ended before its time.
@@ -48,56 +59,34 @@ pub enum Broken {
     Response,
 }
 
-/// Moves the request on. Ready when all of it is written.
-pub fn poll_request(
+/// Reads the request on, as far as there is room. Ready when its end has been encoded, or the room is full.
+pub fn poll_read_request(
     down: &mut Downstream,
     record: &mut Record,
     request: &mut RequestState,
-    up: &mut UpstreamSide<'_>,
+    upload: &mut Upload,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), Broken>> {
-    loop {
-        if up.deaf {
-            return Poll::Ready(Ok(()));
-        }
-        if !up.outbox.is_empty() {
-            let waiting = up.outbox.waiting() as u64;
-            match up.outbox.poll_flush(up.io, cx) {
-                Poll::Ready(Ok(())) => record.sizes.upstream_sent += waiting,
-                Poll::Ready(Err(_)) => {
-                    // The answer may have come before the connection broke: reading decides.
-                    up.deaf = true;
-                    continue;
-                }
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-        if up.sent {
-            return Poll::Ready(Ok(()));
-        }
-        if request.complete {
-            let trailers = request.body.take_trailers().filter(|_| up.trailers);
-            up.writer
-                .finish(up.outbox.tail(), trailers.as_ref())
-                .map_err(|_| Broken::Request(h1::BodyError::Truncated))?;
-            up.sent = true;
-            record.times.upstream_request_complete = Some(clock::now());
-            continue;
-        }
+    while !upload.encoded && upload.outbox.waiting() < CHUNK {
         let step = request
             .body
             .read(down.inbox.unread())
             .map_err(Broken::Request)?;
         let (consumed, done) = (step.consumed, step.done);
         record.sizes.request_body += step.data.len() as u64;
-        up.writer
-            .write(up.outbox.tail(), step.data)
-            .map_err(|_| Broken::Request(h1::BodyError::Framing))?;
+        let written = upload.writer.write(upload.outbox.tail(), step.data);
+        written.map_err(|_| Broken::Request(h1::BodyError::Framing))?;
         down.inbox.consume(consumed);
         record.sizes.downstream_received += consumed as u64;
         if done {
             request.complete = true;
             record.times.request_complete = Some(clock::now());
+            let trailers = request.body.take_trailers().filter(|_| upload.trailers);
+            let ended = upload
+                .writer
+                .finish(upload.outbox.tail(), trailers.as_ref());
+            ended.map_err(|_| Broken::Request(h1::BodyError::Truncated))?;
+            upload.encoded = true;
         } else if consumed == 0 {
             match ready!(down.inbox.poll_fill(&mut down.io, cx)) {
                 Ok(0) | Err(_) => return Poll::Ready(Err(Broken::Downstream)),
@@ -105,6 +94,40 @@ pub fn poll_request(
             }
         }
     }
+    Poll::Ready(Ok(()))
+}
+
+/// Moves the request on. Ready when the upstream has all of it, or takes no more.
+pub fn poll_request(
+    down: &mut Downstream,
+    record: &mut Record,
+    request: &mut RequestState,
+    upload: &mut Upload,
+    up: &mut UpstreamSide<'_>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), Broken>> {
+    while !upload.deaf && !upload.is_sent() {
+        let reading = poll_read_request(down, record, request, upload, cx);
+        if let Poll::Ready(Err(broken)) = reading {
+            return Poll::Ready(Err(broken));
+        }
+        let waiting = upload.outbox.waiting() as u64;
+        if waiting == 0 && reading.is_pending() {
+            return Poll::Pending;
+        }
+        match upload.outbox.poll_flush(up.io, cx) {
+            Poll::Ready(Ok(())) => {
+                record.sizes.upstream_sent += waiting;
+                if upload.encoded {
+                    record.times.upstream_request_complete = Some(clock::now());
+                }
+            }
+            // The answer may have come before the connection broke: reading decides.
+            Poll::Ready(Err(_)) => upload.deaf = true,
+            Poll::Pending => return Poll::Pending,
+        }
+    }
+    Poll::Ready(Ok(()))
 }
 
 /// Waits for the response's head. What comes before it (1xx) is handed to `interim`.
@@ -136,6 +159,8 @@ pub fn poll_response_head(
             }
         }
         match ready!(up.inbox.poll_fill(up.io, cx)) {
+            // An end inside a head is no way to end.
+            Ok(0) if !up.inbox.is_empty() => return Poll::Ready(Err(Broken::Response)),
             Ok(0) => return Poll::Ready(Err(Broken::Upstream)),
             Ok(_) => {}
             Err(_) => return Poll::Ready(Err(Broken::Upstream)),
@@ -211,7 +236,7 @@ pub fn poll_response(
                 response.finish(down, record)?;
             }
             Ok(_) => {}
-            Err(_) => return Poll::Ready(Err(Broken::Upstream)),
+            Err(_) => return Poll::Ready(Err(Broken::Response)),
         }
     }
 }

@@ -30,6 +30,8 @@ pub struct Clusters {
     /// By the name under which they are asked for.
     assignments: BTreeMap<Arc<str>, Held>,
     retired: bool,
+    /// Clusters that were refused: whoever names one is not to blame.
+    refused: BTreeSet<Box<str>>,
 }
 
 #[derive(Debug)]
@@ -76,7 +78,11 @@ impl State {
         now: Instant,
     ) -> Result<Vec<Problem>, Refused> {
         let name = message.name.clone();
-        let (config, warnings) = parsed(&name, |at| cluster::cluster(at, message))?;
+        let outcome = parsed(&name, |at| cluster::cluster(at, message));
+        if outcome.is_err() {
+            self.clusters.refused.insert(name.into());
+        }
+        let (config, warnings) = outcome?;
         self.clusters.check_origin(&config.name, raw.origin)?;
         self.put_parsed_cluster(config, raw, now);
         Ok(warnings)
@@ -85,6 +91,7 @@ impl State {
     fn put_parsed_cluster(&mut self, config: ClusterConfig, raw: Raw, now: Instant) {
         let config = Arc::new(config);
         let stats = self.registry.cluster(&config.stat_name);
+        self.clusters.refused.remove(&*config.name);
         let before = self.clusters.entries.remove(&config.name);
         let unchanged = before
             .as_ref()
@@ -292,6 +299,11 @@ impl Entry {
 }
 
 impl Clusters {
+    /// Whether there is, or was to be, a cluster of that name.
+    pub fn is_known(&self, name: &str) -> bool {
+        self.entries.contains_key(name) || self.refused.contains(name)
+    }
+
     fn check_origin(&self, name: &Arc<str>, origin: Origin) -> Result<(), Refused> {
         match self.entries.get(name) {
             Some(entry) if origin == Origin::Stream && entry.raw.origin == Origin::Bootstrap => {

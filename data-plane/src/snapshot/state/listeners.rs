@@ -10,7 +10,10 @@ use portway_proto::pb::envoy::config::listener::v3::Listener as ListenerMessage;
 use super::{Changes, Origin, Raw, Refused, State, parsed};
 use crate::{
     listeners::Listener,
-    resources::{at::Problem, config_source::ConfigSource, hcm::RouteSource, listener},
+    resources::{
+        at::Problem, config_source::ConfigSource, filters::route_context, hcm::RouteSource,
+        listener, route::Context,
+    },
 };
 
 #[derive(Debug, Default)]
@@ -35,7 +38,14 @@ impl State {
         raw: Raw,
     ) -> Result<Vec<Problem>, Refused> {
         let name = message.name.clone();
-        let (config, mut warnings) = parsed(&name, |at| listener::listener(at, message))?;
+        let clusters = &self.clusters;
+        let context = Context {
+            cluster_exists: Some(&|name| clusters.is_known(name)),
+            validate_clusters: true,
+            ..route_context()
+        };
+        let (config, mut warnings) =
+            parsed(&name, |at| listener::listener_among(at, message, &context))?;
         if let Some(entry) = self.listeners.entries.get_mut(&config.name)
             && (entry.raw.wire == raw.wire
                 || entry.raw.origin == Origin::Bootstrap && raw.origin == Origin::Stream)
