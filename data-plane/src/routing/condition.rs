@@ -64,25 +64,6 @@ pub enum Subject {
     Query(Box<str>),
 }
 
-impl Subject {
-    /// Calls `visit` with every value the request has for this.
-    pub fn values<'a>(&'a self, head: &'a RequestHead, mut visit: impl FnMut(&'a [u8])) {
-        match self {
-            Subject::Header(RequestField::Header(name)) => {
-                head.headers.all(name).for_each(visit);
-            }
-            Subject::Header(field) => {
-                field.first(head).into_iter().for_each(visit);
-            }
-            Subject::Query(name) => {
-                if let Some(value) = first_parameter(head, name.as_bytes()) {
-                    visit(value);
-                }
-            }
-        }
-    }
-}
-
 /// A share of all requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fraction {
@@ -193,17 +174,20 @@ impl QueryCondition {
 }
 
 fn first_parameter<'a>(head: &'a RequestHead, name: &[u8]) -> Option<&'a [u8]> {
-    head.query()?
-        .split(|byte| *byte == b'&')
-        .find_map(
-            |parameter| match parameter.iter().position(|byte| *byte == b'=') {
-                Some(equals) => {
-                    let value = parameter.get(equals + 1..)?;
-                    (parameter.get(..equals)? == name).then_some(value)
-                }
-                None => (parameter == name).then_some(&b""[..]),
-            },
-        )
+    parameters(head).find_map(|(known, value)| (known == name).then_some(value))
+}
+
+/// The query's parameters with their values, as they came; one without `=` has an empty value.
+pub(super) fn parameters(head: &RequestHead) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let query = head.query().into_iter();
+    let parameters = query.flat_map(|query| query.split(|byte| *byte == b'&'));
+    parameters.map(|parameter| {
+        let equals = parameter.iter().position(|byte| *byte == b'=');
+        match equals.and_then(|equals| parameter.split_at_checked(equals)) {
+            Some((name, value)) => (name, value.get(1..).unwrap_or_default()),
+            None => (parameter, &b""[..]),
+        }
+    })
 }
 
 fn is_grpc(head: &RequestHead) -> bool {

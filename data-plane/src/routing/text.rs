@@ -16,7 +16,7 @@ pub enum TextMatch {
     SuffixIgnoringCase(Box<str>),
     /// The text to look for is in lower case.
     ContainsIgnoringCase(Box<str>),
-    Pattern(Pattern),
+    Pattern(Box<Pattern>),
 }
 
 impl TextMatch {
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_comparison() {
-        let pattern = TextMatch::Pattern(Pattern::parse("a.c").unwrap());
+        let pattern = TextMatch::Pattern(Box::new(Pattern::parse("a.c").unwrap()));
         for (matcher, yes, no) in [
             (TextMatch::Exact("aB".into()), "aB", "ab"),
             (TextMatch::Prefix("aB".into()), "aBc", "abc"),

@@ -49,7 +49,7 @@ pub fn header(at: At<'_>, message: pb::HeaderMatcher) -> Parsed<HeaderCondition>
             .map(|want| HeaderTest::Text(TextMatch::Contains(want))),
         Some(Test::SafeRegexMatch(regex)) => at
             .field("safe_regex_match", |at| text::regex(at, regex))
-            .map(|pattern| HeaderTest::Text(TextMatch::Pattern(pattern))),
+            .map(|pattern| HeaderTest::Text(TextMatch::Pattern(Box::new(pattern)))),
         Some(Test::StringMatch(matcher)) => at
             .field("string_match", |at| text::string_matcher(at, matcher))
             .map(HeaderTest::Text),

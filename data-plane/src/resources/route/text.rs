@@ -50,7 +50,7 @@ pub fn string_matcher(at: At<'_>, message: pb::StringMatcher) -> Parsed<TextMatc
             }));
         }
         (Some(Match::SafeRegex(message)), false) => {
-            TextMatch::Pattern(at.field("safe_regex", |at| regex(at, message))?)
+            TextMatch::Pattern(Box::new(at.field("safe_regex", |at| regex(at, message))?))
         }
         (Some(Match::Custom(_)), _) => {
             return Err(at.field("custom", |at| {

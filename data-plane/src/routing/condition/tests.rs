@@ -34,7 +34,7 @@ fn headers_are_compared_as_in_envoy() {
         start: -10,
         end: 10,
     };
-    let pattern = HeaderTest::Text(TextMatch::Pattern(Pattern::parse("b").unwrap()));
+    let pattern = HeaderTest::Text(TextMatch::Pattern(Box::new(Pattern::parse("b").unwrap())));
     let one: &[(&str, &str)] = &[("x", "1")];
     let empty: &[(&str, &str)] = &[("x", "")];
     let missing: &[(&str, &str)] = &[];

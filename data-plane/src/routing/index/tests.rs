@@ -193,6 +193,45 @@ fn many_routes_on_one_text_are_told_apart_by_what_they_insist_on() {
     assert_eq!(find(&routes, &head), Some(5001));
 }
 
+#[test]
+fn what_a_look_up_costs_depends_on_the_request_and_not_on_the_names() {
+    let parameter = |name: String| {
+        Condition::Query(QueryCondition {
+            name: name.into(),
+            test: QueryTest::Text(TextMatch::Exact("1".into())),
+        })
+    };
+    let mut routes: Vec<Arc<Route>> = (0..2_000)
+        .map(|n| match n % 2 {
+            0 => route(prefix("/"), false, vec![equals(&format!("x-{n}"), "1")]),
+            _ => route(prefix("/"), false, vec![parameter(format!("q{n}"))]),
+        })
+        .collect();
+    routes.push(route(prefix("/"), false, vec![equals(":path", "/only")]));
+    for (path, headers, place) in [
+        ("/", &[("x-1998", "1")][..], Some(1998)),
+        ("/", &[("x-1998", "0"), ("x-2", "1")], Some(2)),
+        ("/?q1=0&q1=1", &[], None),
+        ("/?q7&q9=1&q1999=1", &[], Some(9)),
+        ("/only", &[], Some(2000)),
+        ("/", &[], None),
+    ] {
+        assert_eq!(
+            find(&routes, &request("GET", path, headers)),
+            place,
+            "{path} {headers:?}"
+        );
+    }
+}
+
+/// A hundred thousand of them are kept.
+#[test]
+fn a_route_is_small() {
+    assert!(size_of::<Route>() <= 192, "{}", size_of::<Route>());
+    assert!(size_of::<Condition>() <= 72, "{}", size_of::<Condition>());
+    assert!(size_of::<Entry>() <= 8, "{}", size_of::<Entry>());
+}
+
 /// Few letters, so that texts and paths run into each other.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
