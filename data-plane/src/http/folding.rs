@@ -23,8 +23,17 @@ pub fn append(headers: &mut Headers, message: Message, name: &HeaderName, value:
 /// Overwrites a header: in its place if it folds, at the end if not.
 pub fn set(headers: &mut Headers, message: Message, name: &HeaderName, value: &[u8]) {
     match folding(message, name) {
-        Some(known) if headers.contains_known(known) => headers.replace_known(known, value),
-        Some(_) | None => headers.set(name, value),
+        Some(known) => set_known(headers, known, value),
+        None => headers.set(name, value),
+    }
+}
+
+/// Overwrites a header that folds, in its place.
+pub fn set_known(headers: &mut Headers, known: Known, value: &[u8]) {
+    if headers.contains_known(known) {
+        headers.replace_known(known, value);
+    } else {
+        headers.append_known(known, value);
     }
 }
 
@@ -46,6 +55,7 @@ pub fn folds(message: Message, known: Known) -> bool {
         | Known::Upgrade
         | Known::Via
         | Known::CacheControl
+        | Known::ProxyStatus
         | Known::XEnvoyAttemptCount
         | Known::XEnvoyDecoratorOperation
         | Known::XRequestId => message != Message::ResponseTrailers,
@@ -55,6 +65,7 @@ pub fn folds(message: Message, known: Known) -> bool {
         | Known::AccessControlRequestMethod
         | Known::AccessControlRequestPrivateNetwork
         | Known::Authorization
+        | Known::CdnLoop
         | Known::Expect
         | Known::GrpcAcceptEncoding
         | Known::GrpcTimeout
@@ -81,13 +92,25 @@ pub fn folds(message: Message, known: Known) -> bool {
         | Known::XEnvoyForceTrace
         | Known::XEnvoyInternal
         | Known::XEnvoyIpTags
+        | Known::XEnvoyIsTimeoutRetry
         | Known::XEnvoyMaxRetries
         | Known::XEnvoyOriginalHost
         | Known::XEnvoyOriginalPath
         | Known::XEnvoyOriginalUrl
         | Known::XEnvoyRetryOn
         | Known::XEnvoyUpstreamRqTimeoutMs => message == Message::Request,
-        Known::AccessControlAllowOrigin
+        Known::AccessControlAllowCredentials
+        | Known::AccessControlAllowHeaders
+        | Known::AccessControlAllowMethods
+        | Known::AccessControlAllowOrigin
+        | Known::AccessControlAllowPrivateNetwork
+        | Known::AccessControlExposeHeaders
+        | Known::AccessControlMaxAge
+        | Known::XEnvoyDegraded
+        | Known::XEnvoyImmediateHealthCheckFail
+        | Known::XEnvoyRatelimited
+        | Known::XEnvoyUpstreamCanary
+        | Known::XEnvoyUpstreamHealthcheckedCluster
         | Known::Age
         | Known::Date
         | Known::Etag

@@ -1,7 +1,5 @@
 //! What a route changes in a request's path and authority before it goes upstream.
 
-use portway_shared::format::Message;
-
 use super::{
     action::{Action, Forward},
     path::PathMatch,
@@ -105,14 +103,14 @@ impl Forward {
         if host.is_empty() {
             return;
         }
+        if keep_original {
+            let known = Known::XEnvoyOriginalHost;
+            folding::set_known(&mut head.headers, known, &head.authority);
+        }
         if self.append_forwarded_host {
             append_forwarded_host(head);
         }
-        let former = std::mem::replace(&mut head.authority, host);
-        if keep_original {
-            let name = Known::XEnvoyOriginalHost.into();
-            folding::set(&mut head.headers, Message::Request, &name, &former);
-        }
+        head.authority = host;
     }
 }
 
@@ -134,8 +132,7 @@ fn append_forwarded_host(head: &mut RequestHead) {
     } else {
         [known, b",", &authority[..]].concat()
     };
-    let name = Known::XForwardedHost.into();
-    folding::set(headers, Message::Request, &name, &value);
+    folding::set_known(headers, Known::XForwardedHost, &value);
 }
 
 #[cfg(test)]

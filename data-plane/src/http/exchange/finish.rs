@@ -48,11 +48,9 @@ pub fn request_head(down: &Downstream, record: &mut Record, target: &Target) -> 
     if target.route.rewritten_path(&record.request, &mut path) {
         let original = std::mem::replace(&mut record.request.path, path);
         if !suppress {
-            let name = Known::XEnvoyOriginalPath.into();
-            folding::set(
+            folding::set_known(
                 &mut record.request.headers,
-                Message::Request,
-                &name,
+                Known::XEnvoyOriginalPath,
                 &original,
             );
         }
@@ -131,13 +129,13 @@ fn finish_head(down: &Downstream, record: &mut Record) {
     let local = record.times.upstream_response.is_none();
     match http.server.mode {
         ServerHeaderMode::Overwrite => {
-            headers.set_known(Known::Server, http.server.name.as_bytes())
+            folding::set_known(headers, Known::Server, http.server.name.as_bytes())
         }
         ServerHeaderMode::AppendIfAbsent if !headers.contains_known(Known::Server) => {
             headers.append_known(Known::Server, http.server.name.as_bytes());
         }
         ServerHeaderMode::PassThrough if local => {
-            headers.set_known(Known::Server, http.server.name.as_bytes())
+            folding::set_known(headers, Known::Server, http.server.name.as_bytes())
         }
         ServerHeaderMode::AppendIfAbsent | ServerHeaderMode::PassThrough => {}
     }

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use portway_proto::pb::envoy::config::{core::v3::RoutingPriority, route::v3 as pb};
+use portway_proto::pb::{
+    envoy::config::{core::v3::RoutingPriority, route::v3 as pb},
+    google::protobuf as wkt,
+};
 
 use super::{Shared, edits, filters, text};
 use crate::{
@@ -103,8 +106,8 @@ pub(super) fn route_action(
     };
     prefix?;
     let host_rewrite = host_rewrite(at, host_rewrite_specifier);
-    let timeout = at.optional("timeout", timeout, scalar::duration_or_none);
-    let idle_timeout = at.optional("idle_timeout", idle_timeout, scalar::duration_or_none);
+    let timeout = at.optional("timeout", timeout, milliseconds);
+    let idle_timeout = at.optional("idle_timeout", idle_timeout, milliseconds);
     Ok(Forward {
         clusters: clusters?,
         cluster_not_found_status: not_found?,
@@ -118,6 +121,13 @@ pub(super) fn route_action(
             Some(Some(after)) => IdleTimeout::After(after),
         },
     })
+}
+
+/// A timeout in whole milliseconds, as Envoy keeps it; what is left of less than one is none.
+fn milliseconds(at: At<'_>, message: wkt::Duration) -> Parsed<Option<Duration>> {
+    let whole = scalar::duration(at, message)?.as_millis();
+    let whole = u64::try_from(whole).unwrap_or(u64::MAX);
+    Ok(Some(Duration::from_millis(whole)).filter(|timeout| !timeout.is_zero()))
 }
 
 fn not_found_status(at: At<'_>, value: i32) -> Parsed<u16> {

@@ -128,12 +128,30 @@ fn what_is_left_out_means_what_it_means_in_envoy() {
     assert_eq!(forward.cluster_not_found_status, 503);
     assert!(!route.path.ignore_case);
 
-    let route = only_route("forward", "{cluster: up, timeout: 0s, idle_timeout: 0s}");
-    let Action::Forward(forward) = &route.action else {
-        panic!("{route:?}");
-    };
-    assert_eq!(forward.timeout, None);
-    assert_eq!(forward.idle_timeout, IdleTimeout::Never);
+    let ms = std::time::Duration::from_millis;
+    for (text, timeout, idle) in [
+        ("timeout: 0s, idle_timeout: 0s", None, IdleTimeout::Never),
+        (
+            "timeout: 0.0009s, idle_timeout: 0.0009s",
+            None,
+            IdleTimeout::Never,
+        ),
+        (
+            "timeout: 1.9999s, idle_timeout: 2s",
+            Some(ms(1999)),
+            IdleTimeout::After(ms(2000)),
+        ),
+    ] {
+        let route = only_route("forward", &format!("{{cluster: up, {text}}}"));
+        let Action::Forward(forward) = &route.action else {
+            panic!("{route:?}");
+        };
+        assert_eq!(
+            (forward.timeout, forward.idle_timeout),
+            (timeout, idle),
+            "{text}"
+        );
+    }
 
     let route = only_route("route", "{match: {prefix: /}, redirect: {}}");
     let Action::Redirect(redirect) = &route.action else {
