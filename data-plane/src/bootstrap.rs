@@ -5,7 +5,9 @@
 //! file's own positions turn them into lines.
 
 mod check;
+mod embedded;
 mod load;
 
 pub use check::{Checked, check};
+pub use embedded::embedded;
 pub use load::{LoadOptions, Loaded, load};
