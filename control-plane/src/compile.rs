@@ -249,3 +249,6 @@ fn duration(value: std::time::Duration) -> wkt::Duration {
         nanos: i32::try_from(value.subsec_nanos()).unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+mod tests;

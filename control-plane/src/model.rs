@@ -245,3 +245,6 @@ fn sort(diagnostics: &mut [Diagnostic]) {
         (&a.file, place(a), &a.path, &a.message).cmp(&(&b.file, place(b), &b.path, &b.message))
     });
 }
+
+#[cfg(test)]
+mod tests;
