@@ -240,7 +240,10 @@ fn a_rule_must_be_able_to_act() {
             "- direct_response: {status: 204, headers: {X-A: '1', x-a: '2'}}",
             "a.yaml:17:61: spec.rules[0].direct_response.headers[\"x-a\"]: \"x-a\" is given twice",
         ),
-        ("- matches: []", "a.yaml:17:5: spec.rules[0]: one of `forward`, `redirect`, `direct_response` must be set"),
+        (
+            "- matches: []",
+            "a.yaml:17:5: spec.rules[0]: one of `forward`, `redirect`, `direct_response` must be set",
+        ),
     ] {
         let found = told(&load(&with_rules(rules)).unwrap_err());
         if found.len() != 1 || !found[0].starts_with(wanted) {
