@@ -17,6 +17,7 @@
 
 pub mod admit;
 mod body;
+mod duplicates;
 mod errors;
 mod fields;
 mod framing;

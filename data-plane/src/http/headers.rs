@@ -4,6 +4,12 @@
 //! appends, `clear` keeps the memory, so a connection that serves many requests allocates for none of them.
 //! Names are stored in lower case, as Envoy forwards them. A value removed leaves its bytes in the arena
 //! until `clear`; heads are small and live for one request, so nothing is ever compacted.
+//!
+//! What lies in the arena is, wherever possible, the line as HTTP/1 writes it: `name: value` and CRLF. A codec
+//! copies the field lines of a whole head at once and points into them, and fields that stay neighbours are
+//! written with one copy.
+
+use std::ops::Range;
 
 use super::name::{HeaderName, Known};
 
@@ -18,19 +24,29 @@ pub struct Headers {
 /// Which known headers may be present: a bit that is not set answers without a search. Removing fields by
 /// predicate leaves bits behind, so a set bit promises nothing.
 #[derive(Clone, Copy, Debug, Default)]
-struct KnownSet(u128);
+struct KnownSet([u64; 2]);
 
 impl KnownSet {
-    fn add(&mut self, known: Known) {
-        self.0 |= 1 << (known as u8);
+    fn bit(known: Known) -> (usize, u64) {
+        (usize::from(known as u8 >= 64), 1 << (known as u8 & 63))
+    }
+
+    /// Says whether it was there before.
+    fn add(&mut self, known: Known) -> bool {
+        let (word, bit) = Self::bit(known);
+        let before = self.0[word] & bit != 0;
+        self.0[word] |= bit;
+        before
     }
 
     fn remove(&mut self, known: Known) {
-        self.0 &= !(1 << (known as u8));
+        let (word, bit) = Self::bit(known);
+        self.0[word] &= !bit;
     }
 
     fn may_have(self, known: Known) -> bool {
-        self.0 & (1 << (known as u8)) != 0
+        let (word, bit) = Self::bit(known);
+        self.0[word] & bit != 0
     }
 }
 
@@ -39,6 +55,8 @@ struct Field {
     name: Span,
     value: Span,
     known: Option<Known>,
+    /// Name and value lie in the arena as one finished line.
+    line: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -92,31 +110,96 @@ impl Headers {
     /// Adds a field at the end and says which it is. The name may be in any case.
     pub fn append(&mut self, name: &[u8], value: &[u8]) -> Option<Known> {
         let start = self.arena.len();
-        self.arena.extend(name.iter().map(u8::to_ascii_lowercase));
-        let known = self.arena.get(start..).and_then(Known::of);
-        let name = self.span_from(start);
-        let value = self.store(value);
-        self.push(Field { name, value, known });
+        self.arena.extend_from_slice(name);
+        let lower = self.arena.get_mut(start..).unwrap_or_default();
+        lower.make_ascii_lowercase();
+        let known = Known::of(lower);
+        self.finish_line(start, value, known);
         known
     }
 
     /// Adds a field at the end by its tag.
     pub fn append_known(&mut self, known: Known, value: &[u8]) {
-        let name = self.store(known.as_str().as_bytes());
-        let value = self.store(value);
-        self.push(Field {
-            name,
-            value,
-            known: Some(known),
-        });
+        let start = self.arena.len();
+        self.arena.extend_from_slice(known.as_str().as_bytes());
+        self.finish_line(start, value, Some(known));
     }
 
     /// Adds a field at the end by a configured name.
     pub fn append_name(&mut self, name: &HeaderName, value: &[u8]) {
-        let known = name.known();
-        let name = self.store(name.as_str().as_bytes());
-        let value = self.store(value);
-        self.push(Field { name, value, known });
+        let start = self.arena.len();
+        self.arena.extend_from_slice(name.as_str().as_bytes());
+        self.finish_line(start, value, name.known());
+    }
+
+    /// Takes the field lines of a head, all at once, into headers that were cleared. They become fields by
+    /// [`append_loaded`](Self::append_loaded).
+    pub(super) fn load(&mut self, lines: &[u8]) {
+        self.arena.extend_from_slice(lines);
+    }
+
+    /// The bytes that were loaded.
+    #[inline]
+    pub(super) fn loaded(&mut self) -> &mut [u8] {
+        &mut self.arena
+    }
+
+    /// Adds a field at the end whose name, in lower case, and value were loaded; `line` says that they lie there
+    /// as one finished line. Says whether a known field of that name is there already.
+    #[inline]
+    pub(super) fn append_loaded(
+        &mut self,
+        name: Range<usize>,
+        value: Range<usize>,
+        known: Option<Known>,
+        line: bool,
+    ) -> bool {
+        self.fields.push(Field {
+            name: Span::of(name),
+            value: Span::of(value),
+            known,
+            line,
+        });
+        known.is_some_and(|known| self.known.add(known))
+    }
+
+    /// Writes the fields in order as HTTP/1 lines. Those that say how the message is framed go to `framing`,
+    /// to write or to leave out.
+    pub(super) fn write_lines(
+        &self,
+        out: &mut Vec<u8>,
+        mut framing: impl FnMut(&mut Vec<u8>, HeaderField<'_>),
+    ) {
+        // Neighbouring lines gather until something else has to be written.
+        let mut run = 0..0;
+        for field in &self.fields {
+            let frames = matches!(
+                field.known,
+                Some(Known::ContentLength | Known::TransferEncoding)
+            );
+            if field.line && !frames {
+                let line = field.name.start as usize..field.value.end as usize + 2;
+                if line.start == run.end {
+                    run.end = line.end;
+                } else {
+                    out.extend_from_slice(self.arena.get(run).unwrap_or_default());
+                    run = line;
+                }
+                continue;
+            }
+            out.extend_from_slice(self.arena.get(run).unwrap_or_default());
+            run = 0..0;
+            let view = self.view(*field);
+            if frames {
+                framing(out, view);
+            } else {
+                out.extend_from_slice(view.name);
+                out.extend_from_slice(b": ");
+                out.extend_from_slice(view.value);
+                out.extend_from_slice(b"\r\n");
+            }
+        }
+        out.extend_from_slice(self.arena.get(run).unwrap_or_default());
     }
 
     /// The first value of a known header.
@@ -249,6 +332,7 @@ impl Headers {
                 return true;
             }
             field.value = value;
+            field.line = false;
             !std::mem::replace(&mut seen, true)
         });
     }
@@ -272,6 +356,20 @@ impl Headers {
         slice(&self.arena, span)
     }
 
+    /// Makes a field of a name that was just put at the end of the arena.
+    fn finish_line(&mut self, start: usize, value: &[u8], known: Option<Known>) {
+        let name = self.span_from(start);
+        self.arena.extend_from_slice(b": ");
+        let value = self.store(value);
+        self.arena.extend_from_slice(b"\r\n");
+        self.push(Field {
+            name,
+            value,
+            known,
+            line: true,
+        });
+    }
+
     fn store(&mut self, bytes: &[u8]) -> Span {
         let start = self.arena.len();
         self.arena.extend_from_slice(bytes);
@@ -281,20 +379,24 @@ impl Headers {
     /// Spans are 32 bits: codecs refuse heads long before that, and what configuration adds is bounded by
     /// its own size limits. Should an arena ever pass 4 GiB, later fields read as empty.
     fn span_from(&self, start: usize) -> Span {
-        let end = u32::try_from(self.arena.len()).unwrap_or(0);
-        Span {
-            start: u32::try_from(start).unwrap_or(0).min(end),
-            end,
-        }
+        Span::of(start..self.arena.len())
     }
 }
 
 impl Span {
+    fn of(range: Range<usize>) -> Span {
+        let end = u32::try_from(range.end).unwrap_or(0);
+        Span {
+            start: u32::try_from(range.start).unwrap_or(0).min(end),
+            end,
+        }
+    }
+
     fn len(self) -> usize {
         (self.end - self.start) as usize
     }
 
-    fn range(self) -> std::ops::Range<usize> {
+    fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 }
@@ -344,6 +446,35 @@ mod tests {
         headers.join_known(Known::Te);
         assert_eq!(pairs(&headers), [("via", "a,b"), ("x", "1")]);
         assert_eq!(headers.get_known(Known::Via), Some(&b"a,b"[..]));
+    }
+
+    #[test]
+    fn lines_are_written_in_order_whatever_became_of_their_neighbours() {
+        let mut headers = Headers::new();
+        headers.load(b"a: 1\r\nb:  2 \r\nc: 3\r\n\r\n");
+        headers.append_loaded(0..1, 3..4, None, true);
+        headers.append_loaded(6..7, 10..11, None, false);
+        headers.append_loaded(14..15, 17..18, None, true);
+        headers.append(b"D", b"4");
+        headers.append_known(Known::ContentLength, b"5");
+        headers.append(b"via", b"6");
+        headers.append(b"via", b"7");
+        let written = |headers: &Headers| {
+            let mut out = Vec::new();
+            headers.write_lines(&mut out, |out, field| {
+                out.extend_from_slice(b"[");
+                out.extend_from_slice(field.value);
+                out.extend_from_slice(b"]");
+            });
+            String::from_utf8(out).unwrap()
+        };
+        let start = "a: 1\r\nb: 2\r\nc: 3\r\nd: 4\r\n[5]";
+        assert_eq!(written(&headers), format!("{start}via: 6\r\nvia: 7\r\n"));
+        headers.join_known(Known::Via);
+        assert_eq!(written(&headers), format!("{start}via: 6,7\r\n"));
+        headers.retain(|field| field.name != b"c");
+        headers.replace_known(Known::Via, b"");
+        assert_eq!(written(&headers), "a: 1\r\nb: 2\r\nd: 4\r\n[5]via: \r\n");
     }
 
     #[test]

@@ -14,6 +14,9 @@ macro_rules! known {
         pub enum Known { $(#[doc = $text] $variant,)* }
 
         impl Known {
+            /// Every known name.
+            pub const ALL: &'static [Known] = &[$(Known::$variant,)*];
+
             /// The tag of a lower-case name.
             #[expect(non_upper_case_globals, reason = "patterns named after their variants")]
             pub fn of(lower: &[u8]) -> Option<Known> {
@@ -214,5 +217,8 @@ mod tests {
             Some(Known::XEnvoyUpstreamServiceTime)
         );
         assert_eq!(Known::of(b"Host"), None);
+        for known in Known::ALL {
+            assert_eq!(Known::of(known.as_str().as_bytes()), Some(*known));
+        }
     }
 }

@@ -7,8 +7,9 @@
 
 use super::{
     BodyError, BodyLength, HeadScanner, Options,
+    duplicates::{Gathered, most_raw_fields},
     errors::Fault,
-    fields::{Fields, Gathered, is_token_byte, most_raw_fields},
+    fields::{Fields, is_token_byte},
     hop,
     scan::Scan,
 };
@@ -296,11 +297,11 @@ impl Trailers {
             scanner,
             fields: kept,
         } = self;
-        let mut fields = Fields::new(bytes, 0, scanner.ends(), 0, options.strict)?;
+        let mut fields = Fields::load(bytes, 0, scanner.ends(), 0, options.strict, kept)?;
         let mut gathered = Gathered::default();
-        while let Some(field) = fields.next()? {
+        while let Some(field) = fields.next(kept.loaded())? {
             if options.enable_trailers {
-                gathered.add(kept, &field)?;
+                gathered.add(kept, field)?;
                 if kept.len() > options.max_headers.min(most_raw_fields(options)) {
                     return Err(Fault::TooManyHeaders);
                 }

@@ -1,6 +1,6 @@
 //! Where a body ends: what the received head says, and how the message is framed anew on the other side.
 
-use super::{BodyLength, Options, RequestErrorKind, errors::Fault, fields::Gathered};
+use super::{BodyLength, Options, RequestErrorKind, duplicates::Gathered, errors::Fault};
 use crate::http::{
     headers::Headers,
     message::{Method, Version},
@@ -104,8 +104,8 @@ fn announced(
     gathered: &Gathered,
     options: &Options,
 ) -> Result<Announced, Fault> {
-    let has_length = gathered.has(Known::ContentLength);
-    let has_encoding = gathered.has(Known::TransferEncoding);
+    let has_length = headers.contains_known(Known::ContentLength);
+    let has_encoding = headers.contains_known(Known::TransferEncoding);
     let chunked = has_encoding
         && !(options.strict && gathered.is_repeated(Known::TransferEncoding))
         && headers

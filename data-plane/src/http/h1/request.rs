@@ -4,7 +4,8 @@ use portway_shared::format;
 
 use super::{
     BodyLength, HeadScanner, Options, RequestError, RequestErrorKind,
-    fields::{Fields, Gathered, list_has, most_raw_fields, without_line_breaks},
+    duplicates::{Gathered, most_raw_fields},
+    fields::{Fields, list_has, part, without_line_breaks},
     framing, hop,
     scan::Scan,
     target::{self, LineVersion, Target},
@@ -91,28 +92,36 @@ fn read(
         return Ok(None);
     };
 
-    let mut fields = Fields::new(input, start, scanner.ends(), 1, options.strict)?;
+    let mut fields = Fields::load(
+        input,
+        start,
+        scanner.ends(),
+        1,
+        options.strict,
+        &mut head.headers,
+    )?;
     let mut gathered = Gathered::default();
     let mut hosts = 0usize;
-    while let Some(field) = fields.next()? {
-        if field.name.eq_ignore_ascii_case(b"host") {
+    while let Some(field) = fields.next(head.headers.loaded())? {
+        if field.known == Some(Known::Host) {
             hosts += 1;
+            let value = part(&mut head.headers, &field.value);
             if hosts > 1 {
                 if options.strict {
                     return Err(RequestErrorKind::DuplicateField);
                 }
-                if !head.authority.is_empty() && !field.value.is_empty() {
+                if !head.authority.is_empty() && !value.is_empty() {
                     head.authority.push(b',');
                 }
             }
             if field.dirty {
-                let value = without_line_breaks(field.value);
-                head.authority.extend_from_slice(&value);
+                head.authority
+                    .extend_from_slice(&without_line_breaks(value));
             } else {
-                head.authority.extend_from_slice(field.value);
+                head.authority.extend_from_slice(value);
             }
         } else {
-            gathered.add(&mut head.headers, &field)?;
+            gathered.add(&mut head.headers, field)?;
         }
         if head.headers.len() + hosts > most_raw_fields(options) {
             return Err(RequestErrorKind::TooManyHeaders);
@@ -172,7 +181,13 @@ fn message(
     let is_http_11 = line.version == LineVersion::Http11;
     let mut keep_alive = is_http_11;
     let mut upgrade = false;
-    if gathered.has(Known::Connection) {
+    // Nearly always there is no `Connection`, or it says what holds anyway.
+    let connection = match headers.get_known(Known::Connection) {
+        None => false,
+        Some(b"keep-alive") if is_http_11 && !gathered.is_repeated(Known::Connection) => false,
+        Some(_) => true,
+    };
+    if connection {
         let asks = |token: &[u8]| {
             headers
                 .all_known(Known::Connection)
@@ -183,9 +198,9 @@ fn message(
         } else {
             asks(b"keep-alive")
         };
-        upgrade = gathered.has(Known::Upgrade) && asks(b"upgrade");
+        upgrade = headers.contains_known(Known::Upgrade) && asks(b"upgrade");
     }
-    if gathered.has(Known::ProxyConnection) {
+    if headers.contains_known(Known::ProxyConnection) {
         let closes = headers
             .all_known(Known::ProxyConnection)
             .any(|value| list_has(value, b"close"));
@@ -196,7 +211,7 @@ fn message(
         upgrade = false;
     }
     let body = framing::of_request(headers, gathered, &head.method, !is_http_11, options)?;
-    if gathered.has(Known::Connection) && (options.strict || !upgrade) {
+    if connection && (options.strict || !upgrade) {
         match hop::remove_nominated(headers, options.strict) {
             hop::Nominated::Removed { host: false } => {}
             hop::Nominated::Removed { host: true } => {
@@ -218,8 +233,12 @@ fn message(
 }
 
 fn method_of(token: &[u8]) -> Method {
-    // A token is ASCII; were it not, the empty method would match nothing.
-    Method::of(std::str::from_utf8(token).unwrap_or_default())
+    match token {
+        b"GET" => Method::Get,
+        b"POST" => Method::Post,
+        // A token is ASCII; were it not, the empty method would match nothing.
+        _ => Method::of(std::str::from_utf8(token).unwrap_or_default()),
+    }
 }
 
 /// Takes the target apart, then judges version and authority, in Envoy's order.

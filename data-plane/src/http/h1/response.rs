@@ -4,8 +4,9 @@ use portway_shared::format;
 
 use super::{
     BodyLength, HeadScanner, Options, ResponseError,
+    duplicates::{Gathered, most_raw_fields},
     errors::Fault,
-    fields::{Fields, Gathered, list_has, most_raw_fields, trim},
+    fields::{Fields, list_has, trim},
     framing,
     scan::Scan,
 };
@@ -72,13 +73,13 @@ fn read(
     let ends = scanner.ends();
     let line_end = ends.first().map_or(1, |end| *end as usize);
     let line = input.get(..line_end - 1).unwrap_or_default();
-    let mut fields = Fields::new(input, 0, ends, 1, options.strict)?;
+    let mut fields = Fields::load(input, 0, ends, 1, options.strict, &mut head.headers)?;
     let (version, status) = status_line(line, options.strict).ok_or(Fault::Syntax)?;
     head.status = status;
     head.version = version;
     let mut gathered = Gathered::default();
-    while let Some(field) = fields.next()? {
-        gathered.add(&mut head.headers, &field)?;
+    while let Some(field) = fields.next(head.headers.loaded())? {
+        gathered.add(&mut head.headers, field)?;
         if head.headers.len() > most_raw_fields(options) {
             return Err(Fault::TooManyHeaders);
         }
@@ -97,7 +98,7 @@ fn read(
         options,
     )?;
     let has = |known: Known, token: &[u8]| {
-        gathered.has(known)
+        head.headers.contains_known(known)
             && head
                 .headers
                 .all_known(known)

@@ -71,7 +71,13 @@ fn strict_line<'a>(line: &'a [u8], options: &Options) -> Result<RequestLine<'a>,
 }
 
 fn loose_line<'a>(line: &'a [u8], options: &Options) -> Result<RequestLine<'a>, RequestErrorKind> {
-    // The common form costs two searches; anything else takes the way that knows all white space.
+    if let Some(line) = plain_line(line) {
+        check_method(line.method, options)?;
+        if line.target.first() != Some(&b'/') {
+            check_target(line.method, line.target)?;
+        }
+        return Ok(line);
+    }
     let (method, rest) = island(line);
     let (target, rest) = island(rest);
     let mut version = rest;
@@ -91,6 +97,20 @@ fn loose_line<'a>(line: &'a [u8], options: &Options) -> Result<RequestLine<'a>, 
         method,
         target,
         version: version_of(version)?,
+    })
+}
+
+/// The form that nearly every line has: one space between three parts, HTTP/1.1. The target is visible bytes
+/// alone, so that no other white space can be in it.
+fn plain_line(line: &[u8]) -> Option<RequestLine<'_>> {
+    let line = line.strip_suffix(b" HTTP/1.1\r")?;
+    let space = line.iter().position(|byte| *byte <= b' ')?;
+    let (method, target) = line.split_at_checked(space)?;
+    let target = target.strip_prefix(b" ")?;
+    is_visible(target).then_some(RequestLine {
+        method,
+        target,
+        version: LineVersion::Http11,
     })
 }
 
@@ -228,31 +248,24 @@ fn split_authority(rest: &[u8]) -> (&[u8], &[u8]) {
         .unwrap_or((rest, &[]))
 }
 
-/// What Envoy lets stand in `Host` and in the authority of a target.
+/// What Envoy lets stand in `Host` and in the authority of a target, by byte.
+static AUTHORITY: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let b = byte as u8;
+        table[byte] = b.is_ascii_alphanumeric()
+            || matches!(
+                b,
+                b'!' | b'$' | b'%'..=b'.' | b':' | b';' | b'=' | b'@' | b'[' | b']' | b'_' | b'~'
+            );
+        byte += 1;
+    }
+    table
+};
+
 pub(super) fn is_authority_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'('
-                | b')'
-                | b'*'
-                | b'+'
-                | b','
-                | b'-'
-                | b'.'
-                | b':'
-                | b';'
-                | b'='
-                | b'@'
-                | b'['
-                | b']'
-                | b'_'
-                | b'~'
-        )
+    AUTHORITY[byte as usize]
 }
 
 /// A target in its parts.

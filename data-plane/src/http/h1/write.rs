@@ -101,32 +101,27 @@ enum Length {
 /// Writes the fields in order; says whether a length was among them.
 fn write_fields(out: &mut Vec<u8>, headers: &Headers, length: Length) -> bool {
     let mut written = false;
-    for field in headers.iter() {
-        match field.known {
-            Some(Known::TransferEncoding) => continue,
-            Some(Known::ContentLength) => {
-                match length {
-                    _ if written => continue,
-                    Length::Drop => continue,
-                    // As it was written (`03`), as long as it means what is sent.
-                    Length::Keep => write_field(out, field.name, field.value),
-                    Length::Is(length) if parse_length(field.value) == Some(length) => {
-                        write_field(out, field.name, field.value);
-                    }
-                    Length::Is(length) => write_length(out, length),
-                }
-                written = true;
-            }
-            _ => write_field(out, field.name, field.value),
+    headers.write_lines(out, |out, field| {
+        if written || field.known != Some(Known::ContentLength) {
+            return;
         }
-    }
+        match length {
+            Length::Drop => return,
+            // As it was written (`03`), as long as it means what is sent.
+            Length::Keep => write_as_it_is(out, field.value),
+            Length::Is(length) if parse_length(field.value) == Some(length) => {
+                write_as_it_is(out, field.value);
+            }
+            Length::Is(length) => write_length(out, length),
+        }
+        written = true;
+    });
     written
 }
 
-fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    out.extend_from_slice(name);
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
+fn write_as_it_is(out: &mut Vec<u8>, length: &[u8]) {
+    out.extend_from_slice(b"content-length: ");
+    out.extend_from_slice(length);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -230,8 +225,13 @@ impl BodyWriter {
             Framing::Length(left) => Err(LengthMismatch::TooShort(left)),
             Framing::Chunked => {
                 out.extend_from_slice(b"0\r\n");
-                for field in trailers.into_iter().flat_map(Headers::iter) {
-                    write_field(out, field.name, field.value);
+                if let Some(trailers) = trailers {
+                    trailers.write_lines(out, |out, field| {
+                        out.extend_from_slice(field.name);
+                        out.extend_from_slice(b": ");
+                        out.extend_from_slice(field.value);
+                        out.extend_from_slice(b"\r\n");
+                    });
                 }
                 out.extend_from_slice(b"\r\n");
                 self.framing = Framing::None;

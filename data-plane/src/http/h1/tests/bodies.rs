@@ -95,3 +95,22 @@ fn framing_with_a_carriage_return_inside_is_refused_where_envoy_is_fooled() {
         [Outcome::Refused(error)] if error.status() == 400
     ));
 }
+
+#[test]
+fn a_carriage_return_never_goes_through_whatever_the_other_lines_end_in() {
+    // As many CRs as lines, but not where lines end.
+    let input = b"GET / HTTP/1.1\r\nHost: a\nX: a\rb\r\n\r\n";
+    let served = serve(input, &[], &Options::requests());
+    assert_eq!(
+        served.outcomes,
+        [Outcome::Upstream(
+            b"GET / HTTP/1.1\r\nhost: a\r\nx: ab\r\n\r\n".to_vec()
+        )]
+    );
+    assert!(matches!(
+        serve(input, &[], &Options::requests().strict())
+            .outcomes
+            .as_slice(),
+        [Outcome::Refused(_)]
+    ));
+}
