@@ -6,8 +6,9 @@
 //! One request: [`runtime`] accepts it for one of the [`listeners`], [`http`] reads it and carries it
 //! through [`routing`], [`filters`] and [`clusters`] and back; [`log`] and [`stats`] keep account of it.
 //!
-//! [`process`] puts a proxy together; [`cli`] is its command line.
+//! [`admin`] shows what is there; [`process`] puts a proxy together; [`cli`] is its command line.
 
+pub mod admin;
 pub mod bootstrap;
 pub mod cli;
 pub mod clusters;

@@ -16,7 +16,10 @@ use portway_data_plane::{
 };
 use portway_proto::loader::{Diagnostic, Severity, Source, diagnostics};
 use portway_shared::{clock, telemetry};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::Notify,
+};
 use tracing::{error, warn};
 
 #[global_allocator]
@@ -120,22 +123,30 @@ fn serve(
     checked: Checked,
     registry: Arc<Registry>,
 ) -> Result<(), Box<dyn std::error::Error>> {
+    let reopen_logs = Arc::new(Notify::new());
     let settings = Settings {
         workers: options.workers(),
         shutdown_time: options.shutdown_time(),
         unknown_fields: options.unknown_fields(),
         pipe: None,
+        reopen_logs: reopen_logs.clone(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let stop = runtime.block_on(async { signals() })?;
+    let stop = runtime.block_on(async { signals(reopen_logs) })?;
     runtime.block_on(process::run(checked, registry, settings, stop))?;
     Ok(())
 }
 
-/// Ready at the first SIGTERM or SIGINT. A second one ends the process at once.
-fn signals() -> std::io::Result<impl Future<Output = ()>> {
+/// Ready at the first SIGTERM or SIGINT. A second one ends the process at once. SIGUSR1 opens access logs again.
+fn signals(reopen_logs: Arc<Notify>) -> std::io::Result<impl Future<Output = ()>> {
+    let mut moved = signal(SignalKind::user_defined1())?;
+    tokio::spawn(async move {
+        while moved.recv().await.is_some() {
+            reopen_logs.notify_one();
+        }
+    });
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {

@@ -4,13 +4,26 @@
 //! once in a process: it holds no global state, installs no signal handler and no logger. Whoever calls it says
 //! when to stop.
 
-use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+mod inspect;
+mod startup;
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use portway_proto::pb::envoy::config::core::v3::{self as core, Node};
-use tokio::{sync::mpsc, task::JoinHandle};
+use portway_shared::clock;
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+};
 use tracing::info;
 
 use crate::{
+    admin::{self, Admin},
     bootstrap::Checked,
     clusters::{
         call::{Connector, Dial, Way},
@@ -23,6 +36,7 @@ use crate::{
     stats::{RowId, registry::Registry},
     xds::{Kind, apply::UnknownFields, client::Client, link::Link, stream::News},
 };
+use startup::Startup;
 
 /// How to run.
 #[derive(Clone)]
@@ -32,6 +46,8 @@ pub struct Settings {
     pub unknown_fields: UnknownFields,
     /// Leads to a control plane in this process, instead of the bootstrap's cluster.
     pub pipe: Option<Dial>,
+    /// Told when access logs have been moved away and must be opened again.
+    pub reopen_logs: Arc<Notify>,
 }
 
 /// Why a proxy did not run.
@@ -40,7 +56,9 @@ pub enum RunError {
     #[error("a thread could not be started: {0}")]
     Thread(#[source] std::io::Error),
     #[error(transparent)]
-    Listen(#[from] crate::runtime::sockets::BindError),
+    Listen(#[from] crate::runtime::control::OpenError),
+    #[error(transparent)]
+    Admin(#[from] admin::BindError),
     #[error("ads_config: {0:?} is no authority")]
     Authority(Box<str>),
 }
@@ -57,10 +75,36 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let sinks = log::Sinks::default();
     let Checked {
-        bootstrap, state, ..
+        bootstrap,
+        state,
+        raw,
+        report: _,
     } = checked;
-    let mut control =
-        Control::start(state, settings.workers, registry, &sinks).map_err(RunError::Thread)?;
+    // The state has taken them; nobody needs the messages any more.
+    let bootstrap = Bootstrap {
+        clusters: Vec::new(),
+        listeners: Vec::new(),
+        ..bootstrap
+    };
+    let started = clock::now();
+    let endpoint = bootstrap.admin.as_ref().map(admin::Server::bind);
+    let endpoint = endpoint.transpose()?;
+    let mut control = Control::start(state, settings.workers, registry.clone(), &sinks)
+        .map_err(RunError::Thread)?;
+    let quit = Arc::new(Notify::new());
+    let (ask, mut questions) = mpsc::channel(NEWS);
+    let admin = Arc::new(Admin {
+        registry,
+        sinks: sinks.clone(),
+        node: node(&bootstrap.node),
+        workers: settings.workers,
+        started,
+        stop: quit.clone(),
+        questions: ask,
+        unwell: AtomicBool::new(false),
+    });
+    let _endpoint = endpoint.map(|endpoint| Task(tokio::spawn(endpoint.serve(admin))));
+    let mut startup = Startup::new(bootstrap.stream.clone(), started);
     let (resolved, mut answers) = mpsc::channel(NEWS);
     let mut resolvers = Resolvers::default();
     let mut stop = std::pin::pin!(stop);
@@ -74,7 +118,9 @@ pub async fn run(
         None => None,
     };
     loop {
-        let deadline = control.state.next_deadline();
+        startup.look(&control.state, link.as_ref(), clock::now());
+        let deadline = [control.state.next_deadline(), startup.next_deadline()];
+        let deadline = deadline.into_iter().flatten().min();
         let until_deadline = async {
             match deadline {
                 Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -83,6 +129,12 @@ pub async fn run(
         };
         tokio::select! {
             () = &mut stop => break,
+            () = quit.notified() => break,
+            () = settings.reopen_logs.notified() => sinks.reopen(),
+            Some(question) = questions.recv() => question.answer(
+                || startup.status(&control.state, link.as_ref()),
+                || inspect::view(&raw, &control),
+            ),
             Some(Resolved { query, answers }) = answers.recv() => control.state.put_resolved(&query, &answers),
             news = next(&mut link) => {
                 if let Some(link) = &mut link {
@@ -98,7 +150,7 @@ pub async fn run(
         }
     }
     info!(within = ?settings.shutdown_time, "draining");
-    drop(link);
+    drop((link, questions));
     control.shut_down(settings.shutdown_time).await;
     sinks.shut_down();
     info!("stopped");
@@ -156,6 +208,15 @@ fn node(configured: &Node) -> Node {
             version.to_owned(),
         )),
         ..configured.clone()
+    }
+}
+
+/// A task that ends with its owner.
+struct Task<T>(JoinHandle<T>);
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -6,10 +6,11 @@
 //! first counts: ten thousand unused clusters cost ten thousand small headers and no rows. A [`Histogram`]
 //! works the same way.
 //!
-//! [`cluster`], [`http`], [`listener`] and [`process`] name what is counted, in Envoy's words; the
+//! [`cluster`], [`endpoint`], [`http`], [`listener`] and [`process`] name what is counted, in Envoy's words; the
 //! [`registry`] knows all sheets by scope, and [`print`] writes them as text, JSON or for Prometheus.
 
 pub mod cluster;
+pub mod endpoint;
 pub mod histogram;
 pub mod http;
 pub mod listener;

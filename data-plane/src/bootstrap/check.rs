@@ -25,6 +25,8 @@ pub struct Checked {
     pub bootstrap: Bootstrap,
     /// Holds every static resource.
     pub state: State,
+    /// The message as it came, but for the static resources.
+    pub raw: Raw,
     /// Holds warnings only.
     pub report: Report,
 }
@@ -37,17 +39,18 @@ pub fn check(
     now: std::time::Instant,
     wall: SystemTime,
 ) -> Result<Checked, Report> {
-    let (bootstrap, mut report) = parse(|at| bootstrap(at, message));
-    let Some(bootstrap) = bootstrap else {
-        return Err(report);
-    };
-    let mut state = State::new(workers, registry);
     let raw = |wire: Vec<u8>| Raw {
         wire: wire.into(),
         version: "".into(),
         updated: wall,
         origin: Origin::Bootstrap,
     };
+    let rest = raw(without_resources(&message));
+    let (bootstrap, mut report) = parse(|at| bootstrap(at, message));
+    let Some(bootstrap) = bootstrap else {
+        return Err(report);
+    };
+    let mut state = State::new(workers, registry);
     let mut names = BTreeSet::new();
     for (index, cluster) in bootstrap.clusters.iter().enumerate() {
         let at = |rest: FieldPath| within("clusters", index, rest);
@@ -89,10 +92,20 @@ pub fn check(
         return Ok(Checked {
             bootstrap,
             state,
+            raw: rest,
             report,
         });
     }
     Err(report)
+}
+
+/// The message without what the state keeps anyway, resource by resource.
+fn without_resources(message: &pb::Bootstrap) -> Vec<u8> {
+    let rest = pb::Bootstrap {
+        static_resources: None,
+        ..message.clone()
+    };
+    rest.encode_to_vec()
 }
 
 /// Checks what static resources say of each other.

@@ -12,9 +12,12 @@ use std::{
     },
 };
 
-use crate::resources::{
-    address::Address,
-    endpoint::{EndpointConfig, Health},
+use crate::{
+    resources::{
+        address::Address,
+        endpoint::{EndpointConfig, Health},
+    },
+    stats::endpoint::EndpointStats,
 };
 
 /// Names an endpoint for the life of the process; never reused.
@@ -28,6 +31,7 @@ pub struct Endpoint {
     pub address: Address,
     /// As logs print it; made once.
     pub address_text: Box<str>,
+    pub stats: EndpointStats,
     retired: AtomicBool,
 }
 
@@ -55,6 +59,7 @@ impl Endpoint {
             id: EndpointId(NEXT.fetch_add(1, Relaxed)),
             address,
             address_text,
+            stats: EndpointStats::default(),
             retired: AtomicBool::new(false),
         }
     }

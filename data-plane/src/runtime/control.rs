@@ -13,7 +13,7 @@ use tracing::{error, info};
 use super::{
     Shared,
     mail::Mail,
-    sockets::{BindError, Sockets},
+    sockets::{BindError, Socket, Sockets},
     worker::{self, Worker},
 };
 use crate::{
@@ -24,12 +24,22 @@ use crate::{
     stats::{RowId, registry::Registry},
 };
 
+/// Why a listener does not accept connections.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Socket(#[from] BindError),
+    #[error(transparent)]
+    AccessLog(#[from] log::OpenError),
+}
+
 /// The process's configuration and what carries it out.
 pub struct Control {
     pub state: State,
     pub shared: Arc<Shared>,
     pub registry: Arc<Registry>,
     sockets: Sockets,
+    logs: log::Sinks,
     workers: Vec<Hand>,
     open: Vec<Arc<Listener>>,
 }
@@ -67,6 +77,7 @@ impl Control {
             shared,
             registry,
             sockets: Sockets::default(),
+            logs: log.clone(),
             workers: hands,
             open: Vec::new(),
         })
@@ -74,7 +85,7 @@ impl Control {
 
     /// Carries out what follows from changes to the state. Listeners that cannot be opened are returned; the
     /// rest of the change is in force all the same.
-    pub async fn settle(&mut self) -> Vec<(Arc<str>, BindError)> {
+    pub async fn settle(&mut self) -> Vec<(Arc<str>, OpenError)> {
         let Changes {
             snapshot,
             listen,
@@ -87,7 +98,7 @@ impl Control {
         let mut failed = Vec::new();
         for listener in listen {
             let name = listener.config.name.clone();
-            match self.sockets.lend(&listener.config, self.workers.len()) {
+            match self.open(&listener) {
                 Ok(handles) => {
                     self.open.retain(|open| open.config.name != name);
                     self.open.push(listener.clone());
@@ -125,6 +136,14 @@ impl Control {
             }
         }
         failed
+    }
+
+    /// Opens what a listener needs: its access logs, and a socket for each worker.
+    fn open(&mut self, listener: &Listener) -> Result<Vec<Vec<Socket>>, OpenError> {
+        for access_log in &listener.config.http.access_logs {
+            access_log.open(&self.logs)?;
+        }
+        Ok(self.sockets.lend(&listener.config, self.workers.len())?)
     }
 
     /// The listeners that are open, each with the addresses it really has.

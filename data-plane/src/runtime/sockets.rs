@@ -137,7 +137,7 @@ fn open(address: &Address, config: &ListenerConfig, workers: usize) -> io::Resul
 }
 
 /// A socket file left by a process that is gone would keep the address taken for ever.
-fn remove_stale(path: &Path) -> io::Result<()> {
+pub fn remove_stale(path: &Path) -> io::Result<()> {
     match std::fs::symlink_metadata(path) {
         Ok(found)
             if found.file_type().is_socket()

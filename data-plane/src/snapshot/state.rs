@@ -134,6 +134,11 @@ impl State {
         waiting
     }
 
+    /// Whether every cluster that was there at the start has been waited for.
+    pub fn is_initialised(&self) -> bool {
+        self.initialised
+    }
+
     /// Names of assignments that clusters want by EDS.
     pub fn wanted_assignments(&self) -> BTreeSet<Arc<str>> {
         self.clusters.wanted_assignments()

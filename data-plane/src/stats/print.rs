@@ -106,7 +106,7 @@ impl Query {
 }
 
 /// Everything there is now, in the order of names.
-pub fn families(registry: &Arc<Registry>, extra: Vec<Extra>) -> Vec<Family> {
+pub fn families(registry: &Registry, extra: Vec<Extra>) -> Vec<Family> {
     let cluster = Family {
         root: "cluster.",
         metric: "envoy_cluster_",
@@ -167,6 +167,15 @@ pub fn families(registry: &Arc<Registry>, extra: Vec<Extra>) -> Vec<Family> {
     families.extend(singles(process.chain(extra)));
     families.sort_by_key(|family| family.root);
     families
+}
+
+/// Connections that clients have open now.
+pub fn open_connections(registry: &Registry) -> u64 {
+    registry
+        .https()
+        .iter()
+        .map(|(_, stats)| stats.cells.read(HttpCell::DownstreamCxActive))
+        .sum()
 }
 
 /// Numbers without a scope, a family for each first part of their names.

@@ -20,7 +20,7 @@ use super::{
     stream::{self, News, Order},
 };
 use crate::{
-    clusters::call::Connector, resources::bootstrap::Variant, runtime::sockets::BindError,
+    clusters::call::Connector, resources::bootstrap::Variant, runtime::control::OpenError,
     snapshot::state::State,
 };
 
@@ -33,6 +33,7 @@ pub struct Link {
     wanted: BTreeMap<Kind, BTreeSet<Arc<str>>>,
     owed: Vec<Owed>,
     connected: bool,
+    heard: BTreeSet<Kind>,
 }
 
 /// An update that has not been answered.
@@ -63,6 +64,7 @@ impl Link {
             wanted: BTreeMap::new(),
             owed: Vec::new(),
             connected: false,
+            heard: BTreeSet::new(),
         }
     }
 
@@ -79,6 +81,11 @@ impl Link {
         self.connected
     }
 
+    /// Whether the server has ever said anything about a kind.
+    pub fn has_heard_of(&self, kind: Kind) -> bool {
+        self.heard.contains(&kind)
+    }
+
     /// Takes news into the state.
     pub fn take(&mut self, news: News, state: &mut State) {
         match news {
@@ -89,6 +96,7 @@ impl Link {
                 self.owed.clear();
             }
             News::Update(update) => {
+                self.heard.insert(update.kind);
                 debug!(kind = ?update.kind, resources = update.resources.len(), removed = update.removed.len(), "update");
                 let faults = apply::apply(
                     state,
@@ -104,7 +112,7 @@ impl Link {
 
     /// Asks for what the state wants by name, and answers every update whose outcome is known. Call it after
     /// the state has settled; `unopened` are listeners that could not be opened.
-    pub async fn follow(&mut self, state: &mut State, unopened: &[(Arc<str>, BindError)]) {
+    pub async fn follow(&mut self, state: &mut State, unopened: &[(Arc<str>, OpenError)]) {
         state.keep_wanted_routes();
         let wants = [
             (Kind::Endpoint, state.wanted_assignments()),

@@ -88,6 +88,12 @@ impl State {
         }
     }
 
+    /// Whether a listener is there and waits for its routes.
+    pub fn is_waiting(&self, listener: &str) -> bool {
+        let entry = self.listeners.entries.get(listener);
+        entry.is_some_and(|entry| !entry.told)
+    }
+
     /// Every listener with its message, by name.
     pub fn listeners(&self) -> impl Iterator<Item = (&Arc<Listener>, &Raw)> {
         self.listeners
