@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use portway_proto::pb::envoy::config::core::v3::Node;
+use portway_shared::clock;
 
 use super::Checked;
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
         bootstrap::{Bootstrap, Stream, Variant},
         config_source::ConfigSource,
     },
-    snapshot::state::State,
+    snapshot::state::{Origin, Raw, State},
     stats::registry::Registry,
 };
 
@@ -43,6 +44,12 @@ pub fn embedded(id: &str, cluster: &str, workers: usize, registry: Arc<Registry>
             stream: Some(stream),
         },
         state: State::new(workers, registry),
+        raw: Raw {
+            wire: bytes::Bytes::new(),
+            version: "".into(),
+            updated: clock::wall(),
+            origin: Origin::Bootstrap,
+        },
         report: Report::default(),
     }
 }
