@@ -32,7 +32,7 @@ fn main() {
         .nth(1)
         .and_then(|rounds| rounds.parse().ok());
     let rounds = rounds.unwrap_or(200_000);
-    println!("table    routes   ns/last  ns/any   build ms  bytes/route");
+    println!("table    routes   ns/last  ns/any   build ms");
     for (name, routes, request) in [
         (
             "a",
@@ -65,21 +65,15 @@ fn measure(
         }],
         ..pb::RouteConfiguration::default()
     };
-    // The first parse leaves behind as much free memory as a message takes, so that what the second one adds
-    // is the table.
-    let first = parse(message.clone());
-    let before = resident_bytes();
     let started = clock::now();
     let table = parse(message);
     let built = started.elapsed();
-    let bytes = resident_bytes().saturating_sub(before) / size;
-    drop(first);
     let last = [request(size - 1)];
     // A fixed stride through the table, so that neighbours in time are not neighbours in it.
     let any: Vec<Case> = (0..1024).map(|n| request(n * 7919 % size)).collect();
     let (last, any) = (time(&table, &last, rounds), time(&table, &any, rounds));
     println!(
-        "{name:6} {size:8} {last:9.1} {any:7.1} {:10.1} {bytes:12}",
+        "{name:6} {size:8} {last:9.1} {any:7.1} {:10.1}",
         built.as_secs_f64() * 1e3
     );
 }
@@ -209,10 +203,4 @@ fn request_b(place: usize) -> Case {
         head.method = Method::Post;
     }
     (head, Some(place.to_string()))
-}
-
-fn resident_bytes() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok());
-    pages.unwrap_or(0_usize) * 4096
 }
