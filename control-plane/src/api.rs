@@ -50,7 +50,14 @@ impl Management {
 #[tonic::async_trait]
 impl Service for Management {
     async fn apply(&self, request: Request<pb::ApplyRequest>) -> Answer<pb::ApplyResponse> {
-        let applied = apply::apply(self.plane.revisions(), request.into_inner()).await;
+        let request = request.into_inner();
+        // With prune, no files would mean to delete everything.
+        if request.files.is_empty() || request.files.iter().any(|file| file.name.is_empty()) {
+            return Err(Status::invalid_argument(
+                "files: send at least one, and name each",
+            ));
+        }
+        let applied = apply::apply(self.plane.revisions(), request).await;
         let applied = applied.map_err(|cause| refused(&cause))?;
         Ok(Response::new(convert::applied(applied)))
     }

@@ -26,7 +26,7 @@ impl Kind {
     }
 
     /// The command line both understand, and what only Envoy needs to be still and prompt.
-    fn command(self, config: &Path) -> Command {
+    pub fn command(self, config: &Path) -> Command {
         let mut command = Command::new(self.program());
         command.arg("-c").arg(config).args(["--concurrency", "1"]);
         if self == Self::Envoy {

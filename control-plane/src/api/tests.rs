@@ -114,6 +114,21 @@ async fn what_the_files_do_not_hold_stays_unless_pruned() {
 }
 
 #[tokio::test]
+async fn no_files_are_a_mistake_and_not_an_empty_configuration() {
+    let rig = Rig::new().await;
+    rig.apply(&[("g.yaml", GATEWAY)]).await;
+    for files in [vec![], vec![("", GATEWAY)]] {
+        let request = pb::ApplyRequest {
+            prune: true,
+            ..request(&files)
+        };
+        let error = rig.call(request).await.unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument);
+    }
+    assert_eq!(rig.names(None).await, ["public"]);
+}
+
+#[tokio::test]
 async fn a_refused_set_tells_file_line_column_and_object_and_writes_nothing() {
     let rig = Rig::new().await;
     let bad = format!(

@@ -58,7 +58,7 @@ impl Session {
             Input::Fixed(_) => None,
         };
         let plane = ControlPlane::open(&self.data_dir).await?;
-        let mut open = BTreeSet::new();
+        let mut open = None;
         match self.look(&plane, &mut open).await? {
             Looked::New(_) | Looked::Same => {}
             Looked::Wrong => return Ok(Exit::Configuration),
@@ -131,11 +131,11 @@ impl Session {
     }
 
     /// Reads the files, and makes a revision of them if they are right and new. `open` holds the addresses that the
-    /// proxy listens on already.
+    /// proxy listens on already, once there was a first revision.
     async fn look(
         &self,
         plane: &ControlPlane,
-        open: &mut BTreeSet<SocketAddr>,
+        open: &mut Option<BTreeSet<SocketAddr>>,
     ) -> Result<Looked, Failure> {
         let read = match &self.input {
             Input::Files(path) => files::read(std::slice::from_ref(path)),
@@ -157,10 +157,10 @@ impl Session {
         };
         let listening = listening(&set);
         if let Some(taken) = listening
-            .difference(open)
-            .find_map(|address| taken(*address))
+            .iter()
+            .find_map(|address| taken(*address, open.as_ref()))
         {
-            if open.is_empty() {
+            if open.is_none() {
                 return Err(taken);
             }
             output::err(&format!("portway: {taken}; nothing was changed\n"));
@@ -178,7 +178,7 @@ impl Session {
             Ended::Refused => wrong(plane, &applied.diagnostics).await,
             Ended::Applied | Ended::Unchanged | Ended::Valid => {
                 output::diagnostics(&applied.diagnostics, Format::Human);
-                *open = listening;
+                *open = Some(listening);
                 Ok(match applied.outcome {
                     Ended::Applied => Looked::New(applied),
                     _ => Looked::Same,
@@ -332,7 +332,13 @@ fn addresses(objects: &[Object]) -> Vec<SocketAddr> {
 
 /// Why an address cannot be had. The proxy shares its ports among its threads, so it would not notice that another
 /// process of the same user has the same port: half of the connections would end up there.
-fn taken(address: SocketAddr) -> Option<Failure> {
+///
+/// Its own ports are not asked for: one that moves to another address of the machine is still held by the proxy.
+fn taken(address: SocketAddr, open: Option<&BTreeSet<SocketAddr>>) -> Option<Failure> {
+    let own = |open: &BTreeSet<SocketAddr>| open.iter().any(|own| own.port() == address.port());
+    if open.is_some_and(own) {
+        return None;
+    }
     let cause = TcpListener::bind(address).err()?;
     Some(format!("cannot listen on {address}: {cause}").into())
 }
