@@ -47,6 +47,8 @@ impl Engine {
             shutdown_time: PATIENCE,
             unknown_fields: UnknownFields::Refuse,
             pipe: Some(dial),
+            // Its access logs go to standard streams, which nobody rotates.
+            reopen_logs: Arc::default(),
         };
         let (end, ended) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -62,24 +62,22 @@ pub fn refusal(error: h1::RequestError) -> LocalReply {
 }
 
 /// Settles who the client is, passes on what is known of it, and takes off what only a trusted hop may say.
+///
+/// No client counts as internal: that takes an `internal_address_config`, which is refused.
 fn forwarded(record: &mut Record, config: &ClientAddress) {
     let peer = record.connection.peer;
     let headers = &mut record.request.headers;
-    headers.remove_known(Known::XEnvoyInternal);
     let hops = config.trusted_hops as usize;
-    let internal;
-    if config.use_remote_address {
-        let listed = match hops {
-            0 => None,
-            hops => headers
-                .get_known(Known::XForwardedFor)
-                .and_then(|list| from_the_right(list, hops - 1)),
-        };
+    let list = headers.get_known(Known::XForwardedFor);
+    let edge = config.use_remote_address;
+    if edge {
+        let listed = hops
+            .checked_sub(1)
+            .and_then(|skip| from_the_right(list?, skip));
         record.client = listed.map(|ip| SocketAddr::new(ip, 0)).or(peer);
         if hops == 0 {
             headers.remove_known(Known::XForwardedProto);
         }
-        let first_hop = !headers.contains_known(Known::XForwardedFor);
         if let (true, Some(peer)) = (config.append, peer) {
             append_list(
                 record,
@@ -87,26 +85,16 @@ fn forwarded(record: &mut Record, config: &ClientAddress) {
                 peer.ip().to_string().as_bytes(),
             );
         }
-        internal = first_hop && record.client.is_some_and(|client| is_internal(client.ip()));
-    } else {
-        let list = headers.get_known(Known::XForwardedFor);
-        if let Some(ip) = list.and_then(|list| from_the_right(list, hops)) {
-            record.client = Some(SocketAddr::new(ip, 0));
-        }
-        let single = list.is_some_and(|list| !list.contains(&b','));
-        internal = single && record.client.is_some_and(|client| is_internal(client.ip()));
+    } else if let Some(ip) = list.and_then(|list| from_the_right(list, hops)) {
+        record.client = Some(SocketAddr::new(ip, 0));
     }
     let headers = &mut record.request.headers;
-    if internal {
-        headers.append_known(Known::XEnvoyInternal, b"true");
-    } else {
-        headers.retain(|field| !is_reserved(&field, config.use_remote_address));
-        if let (true, Some(client)) = (config.use_remote_address, record.client) {
-            headers.set_known(
-                Known::XEnvoyExternalAddress,
-                client.ip().to_string().as_bytes(),
-            );
-        }
+    headers.retain(|field| !is_reserved(&field, edge));
+    if let (true, Some(client)) = (edge, record.client) {
+        headers.set_known(
+            Known::XEnvoyExternalAddress,
+            client.ip().to_string().as_bytes(),
+        );
     }
     if !headers.contains_known(Known::XForwardedProto) {
         headers.append_known(Known::XForwardedProto, Scheme::Http.as_str().as_bytes());
@@ -124,7 +112,8 @@ fn is_reserved(field: &HeaderField<'_>, edge: bool) -> bool {
             | Known::XEnvoyOriginalPath,
         ) => edge,
         Some(
-            Known::XEnvoyForceTrace
+            Known::XEnvoyInternal
+            | Known::XEnvoyForceTrace
             | Known::XEnvoyIpTags
             | Known::XEnvoyMaxRetries
             | Known::XEnvoyRetryOn
@@ -153,14 +142,6 @@ fn from_the_right(list: &[u8], skip: usize) -> Option<IpAddr> {
     std::str::from_utf8(entry).ok()?.trim().parse().ok()
 }
 
-/// Addresses that Envoy counts as internal by default: private and loopback ranges.
-fn is_internal(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_private() || ip.is_loopback(),
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local(),
-    }
-}
-
 /// Adds to a field that is a list, or begins it.
 fn append_list(record: &mut Record, name: Known, value: &[u8]) {
     let headers = &mut record.request.headers;
@@ -178,13 +159,15 @@ fn append_list(record: &mut Record, name: Known, value: &[u8]) {
 fn request_id(down: &Downstream, record: &mut Record) {
     let config = down.listener.config.http.request_id;
     let headers = &mut record.request.headers;
-    let from_outside = down.listener.config.http.client_address.use_remote_address
-        && !headers.contains_known(Known::XEnvoyInternal);
-    if from_outside && !config.preserve_external {
+    let edge = down.listener.config.http.client_address.use_remote_address;
+    if edge && !config.preserve_external {
         headers.remove_known(Known::XRequestId);
     }
-    if config.generate && !headers.contains_known(Known::XRequestId) {
-        headers.append_known(
+    let missing = headers
+        .get_known(Known::XRequestId)
+        .is_none_or(<[u8]>::is_empty);
+    if config.generate && missing {
+        headers.set_known(
             Known::XRequestId,
             &uuid(down.worker.random(), down.worker.random()),
         );
