@@ -1,9 +1,6 @@
 //! How long a request's body is, and what is not believed about it.
 
-use portway_tests::{
-    differential::{Case, Table, case, run},
-    recorder::{Act, ok},
-};
+use portway_tests::differential::{Case, Table, case, run};
 
 #[test]
 fn framing() {
