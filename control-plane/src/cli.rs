@@ -40,7 +40,7 @@ pub(crate) type Outcome = Result<Exit, Failure>;
 
 /// Runs Envoy-compatible gateways: configuration in revisions, served to proxies, with every answer led back.
 #[derive(Debug, Parser)]
-#[command(name = "portway", version, about, long_about = None, arg_required_else_help = true, after_help = CODES)]
+#[command(name = "portway", version, long_about = None, arg_required_else_help = true, after_help = CODES)]
 struct Options {
     #[command(subcommand)]
     verb: Verb,

@@ -24,7 +24,8 @@ pub(super) struct Options {
 
 pub(super) async fn run(options: Options) -> Outcome {
     let mut client = options.client.connect().await?;
-    show(&mut client, &options).await?;
+    let mut shown = text(&mut client, &options).await?;
+    output::out(&shown);
     if !options.watch {
         return Ok(Exit::Done);
     }
@@ -33,20 +34,19 @@ pub(super) async fn run(options: Options) -> Outcome {
         nodes: true,
     };
     let mut events = client.watch(request).await.map_err(told)?.into_inner();
-    let mut shown = String::new();
     while events.message().await.map_err(told)?.is_some() {
         let text = text(&mut client, &options).await?;
         if text != shown {
-            output::out(&format!("\n{text}"));
+            // A blank line parts what people read; programs read lines.
+            let gap = match options.format.output {
+                Format::Human => "\n",
+                Format::Json => "",
+            };
+            output::out(&format!("{gap}{text}"));
             shown = text;
         }
     }
     Err("the control plane ended the watch".into())
-}
-
-async fn show(client: &mut Client, options: &Options) -> Result<(), Failure> {
-    output::out(&text(client, options).await?);
-    Ok(())
 }
 
 async fn text(client: &mut Client, options: &Options) -> Result<String, Failure> {

@@ -25,7 +25,11 @@ use crate::xds::status::State;
 /// How long the proxy may take to answer a revision before that is said.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// A port that was given up a moment ago may still be closing.
+const CLOSING: (usize, Duration) = (10, Duration::from_millis(100));
+
 /// Where the configuration comes from.
+#[derive(Clone)]
 pub(super) enum Input {
     /// Followed as they change.
     Files(PathBuf),
@@ -137,31 +141,28 @@ impl Session {
         plane: &ControlPlane,
         open: &mut Option<BTreeSet<SocketAddr>>,
     ) -> Result<Looked, Failure> {
-        let read = match &self.input {
-            Input::Files(path) => files::read(std::slice::from_ref(path)),
-            Input::Fixed(file) => Ok(vec![file.clone()]),
-        };
-        let checked = read.and_then(|files| {
-            let sources: Vec<_> = files
-                .iter()
-                .map(|file| model::SourceFile {
-                    name: &file.name,
-                    bytes: &file.content,
-                })
-                .collect();
-            load_set(&sources).map(|set| (files, set))
-        });
+        let input = self.input.clone();
+        let checked = tokio::task::spawn_blocking(move || read(&input)).await?;
         let (files, set) = match checked {
             Ok(checked) => checked,
             Err(found) => return wrong(plane, &found).await,
         };
         let listening = listening(&set);
-        if let Some(taken) = listening
+        let mut tries = match open {
+            Some(_) => CLOSING.0,
+            None => 1,
+        };
+        while let Some(taken) = listening
             .iter()
             .find_map(|address| taken(*address, open.as_ref()))
         {
             if open.is_none() {
                 return Err(taken);
+            }
+            tries -= 1;
+            if tries > 0 {
+                tokio::time::sleep(CLOSING.1).await;
+                continue;
             }
             output::err(&format!("portway: {taken}; nothing was changed\n"));
             return Ok(Looked::Wrong);
@@ -241,6 +242,23 @@ impl Session {
         }
         output::out(&text);
     }
+}
+
+/// The files and the set that they make.
+fn read(input: &Input) -> Result<(Vec<SourceFile>, Set), Vec<Diagnostic>> {
+    let files = match input {
+        Input::Files(path) => files::read(std::slice::from_ref(path))?,
+        Input::Fixed(file) => vec![file.clone()],
+    };
+    let sources: Vec<_> = files
+        .iter()
+        .map(|file| model::SourceFile {
+            name: &file.name,
+            bytes: &file.content,
+        })
+        .collect();
+    let set = load_set(&sources)?;
+    Ok((files, set))
 }
 
 /// Says what is wrong, and what is served still.
