@@ -55,6 +55,10 @@ mod tests {
     use std::{future::poll_fn, time::Duration};
 
     #[tokio::test(start_paused = true)]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "time stands still here but for the timer"
+    )]
     async fn a_later_deadline_is_met_though_the_timer_was_armed_for_an_earlier_one() {
         let start = tokio::time::Instant::now();
         let mut deadline = Deadline::default();

@@ -33,7 +33,9 @@ pub(super) fn request_line<'a>(
     line: &'a [u8],
     options: &Options,
 ) -> Result<RequestLine<'a>, RequestErrorKind> {
-    let parsed = if options.strict {
+    let parsed = if let Some(line) = plain_line(line) {
+        judge(line, options)
+    } else if options.strict {
         strict_line(line, options)
     } else {
         loose_line(line, options)
@@ -45,59 +47,6 @@ pub(super) fn request_line<'a>(
         }
         other => other,
     }
-}
-
-fn strict_line<'a>(line: &'a [u8], options: &Options) -> Result<RequestLine<'a>, RequestErrorKind> {
-    let line = line.strip_suffix(b"\r").ok_or(RequestErrorKind::Syntax)?;
-    let mut parts = line.splitn(3, |byte| *byte == b' ');
-    let method = parts.next().unwrap_or_default();
-    let target = parts.next().unwrap_or_default();
-    let version = parts.next().ok_or(RequestErrorKind::Syntax)?;
-    check_method(method, options)?;
-    if target.len() > options.max_target_bytes {
-        return Err(RequestErrorKind::TargetTooLong);
-    }
-    check_target(method, target)?;
-    let version = match version_of(version)? {
-        LineVersion::Other => return Err(RequestErrorKind::UnsupportedVersion),
-        LineVersion::Http09 => return Err(RequestErrorKind::Syntax),
-        known @ (LineVersion::Http10 | LineVersion::Http11) => known,
-    };
-    Ok(RequestLine {
-        method,
-        target,
-        version,
-    })
-}
-
-fn loose_line<'a>(line: &'a [u8], options: &Options) -> Result<RequestLine<'a>, RequestErrorKind> {
-    if let Some(line) = plain_line(line) {
-        check_method(line.method, options)?;
-        if line.target.first() != Some(&b'/') {
-            check_target(line.method, line.target)?;
-        }
-        return Ok(line);
-    }
-    let (method, rest) = island(line);
-    let (target, rest) = island(rest);
-    let mut version = rest;
-    while let [byte, rest @ ..] = version
-        && *byte <= b' '
-    {
-        version = rest;
-    }
-    while let [rest @ .., byte] = version
-        && *byte <= b' '
-    {
-        version = rest;
-    }
-    check_method(method, options)?;
-    check_target(method, target)?;
-    Ok(RequestLine {
-        method,
-        target,
-        version: version_of(version)?,
-    })
 }
 
 /// The form that nearly every line has: one space between three parts, HTTP/1.1. The target is visible bytes
@@ -112,6 +61,60 @@ fn plain_line(line: &[u8]) -> Option<RequestLine<'_>> {
         target,
         version: LineVersion::Http11,
     })
+}
+
+/// Judges the parts of a line that was taken apart.
+fn judge<'a>(
+    line: RequestLine<'a>,
+    options: &Options,
+) -> Result<RequestLine<'a>, RequestErrorKind> {
+    check_method(line.method, options)?;
+    if options.strict && line.target.len() > options.max_target_bytes {
+        return Err(RequestErrorKind::TargetTooLong);
+    }
+    check_target(line.method, line.target)?;
+    Ok(line)
+}
+
+fn strict_line<'a>(line: &'a [u8], options: &Options) -> Result<RequestLine<'a>, RequestErrorKind> {
+    let line = line.strip_suffix(b"\r").ok_or(RequestErrorKind::Syntax)?;
+    let mut parts = line.splitn(3, |byte| *byte == b' ');
+    let method = parts.next().unwrap_or_default();
+    let target = parts.next().unwrap_or_default();
+    let version = parts.next().ok_or(RequestErrorKind::Syntax)?;
+    let version = match version_of(version)? {
+        LineVersion::Other => return Err(RequestErrorKind::UnsupportedVersion),
+        LineVersion::Http09 => return Err(RequestErrorKind::Syntax),
+        known @ (LineVersion::Http10 | LineVersion::Http11) => known,
+    };
+    let line = RequestLine {
+        method,
+        target,
+        version,
+    };
+    judge(line, options)
+}
+
+fn loose_line<'a>(line: &'a [u8], options: &Options) -> Result<RequestLine<'a>, RequestErrorKind> {
+    let (method, rest) = island(line);
+    let (target, rest) = island(rest);
+    let mut version = rest;
+    while let [byte, rest @ ..] = version
+        && *byte <= b' '
+    {
+        version = rest;
+    }
+    while let [rest @ .., byte] = version
+        && *byte <= b' '
+    {
+        version = rest;
+    }
+    let line = RequestLine {
+        method,
+        target,
+        version: version_of(version)?,
+    };
+    judge(line, options)
 }
 
 /// The first run of visible bytes, and what follows it.

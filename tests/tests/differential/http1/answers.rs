@@ -177,11 +177,6 @@ fn bad_answers() -> Vec<Case> {
                 (0..101).map(|index| format!("x-{index}: v\r\n")).collect::<String>()
             ),
         ),
-        answering(
-            "a_bad_chunk_in_the_middle",
-            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\nxyz\r\n",
-        )
-        .end(),
         case("bytes_behind_the_response")
             .scripts(vec![
                 vec![Act::Request, Act::Send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison".into()), Act::End],
