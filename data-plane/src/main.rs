@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let registry = Arc::new(Registry::new(options.workers() + 1));
-    let checked = match configuration(&options, registry.clone()) {
+    let checked = match apart(|| configuration(&options, registry.clone())) {
         Ok(checked) => checked,
         Err(code) => return code,
     };
@@ -54,6 +54,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs something on a thread of its own. Reading a configuration takes far more memory than keeping it, and
+/// the allocator gives a thread's memory back when the thread ends.
+fn apart<T: Send>(task: impl FnOnce() -> Result<T, ExitCode> + Send) -> Result<T, ExitCode> {
+    std::thread::scope(|scope| {
+        let joined = scope.spawn(task).join();
+        // A panic has been told on standard error.
+        joined.unwrap_or(Err(ExitCode::FAILURE))
+    })
 }
 
 /// Reads and checks the bootstrap; what is wrong with it is printed.
