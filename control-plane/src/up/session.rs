@@ -147,6 +147,11 @@ impl Session {
             Ok(checked) => checked,
             Err(found) => return wrong(plane, &found).await,
         };
+        if set.objects().is_empty() {
+            // A file that is being written is empty for a moment; and whoever wants to serve nothing stops.
+            output::err("portway: the files hold no objects; nothing was changed\n");
+            return Ok(Looked::Wrong);
+        }
         let listening = listening(&set);
         let mut tries = match open {
             Some(_) => CLOSING.0,
