@@ -177,7 +177,7 @@ pub fn server_info(admin: &Admin, phase: Phase) -> Response<Body> {
         Phase::PreInitialising => server_info::State::PreInitializing,
         Phase::Initialising => server_info::State::Initializing,
     };
-    message(&pb::ServerInfo {
+    let info = pb::ServerInfo {
         version: concat!("portway/", env!("CARGO_PKG_VERSION")).to_owned(),
         state: state.into(),
         uptime_current_epoch: Some(uptime),
@@ -189,12 +189,22 @@ pub fn server_info(admin: &Admin, phase: Phase) -> Response<Body> {
         }),
         node: Some(admin.node.clone()),
         ..pb::ServerInfo::default()
-    })
+    };
+    // LIVE is the number 0, which JSON of messages leaves out; scripts look for the word.
+    let live = |json: String| match phase {
+        Phase::Live => json.replacen('{', "{\n  \"state\": \"LIVE\",", 1),
+        Phase::Draining | Phase::PreInitialising | Phase::Initialising => json,
+    };
+    json(printed(&pb::ServerInfo::full_name(), &info.encode_to_vec()).map(live))
 }
 
 /// A message as JSON.
 pub fn message<M: Message + Name>(message: &M) -> Response<Body> {
-    match printed(&M::full_name(), &message.encode_to_vec()) {
+    json(printed(&M::full_name(), &message.encode_to_vec()))
+}
+
+fn json(printed: Result<String, String>) -> Response<Body> {
+    match printed {
         Ok(json) => answer::json(json),
         Err(reason) => {
             error!(%reason, "admin answer not printed");

@@ -22,6 +22,7 @@ use super::{
 use crate::stats::{
     RowId,
     cluster::{ClusterCell, ClusterStats},
+    endpoint::EndpointCell,
 };
 
 /// A connection to an endpoint that speaks HTTP/1.
@@ -38,26 +39,68 @@ pub struct Connection {
 /// Counts a connection as open for as long as it lives.
 pub struct OpenCount {
     stats: Arc<ClusterStats>,
+    endpoint: Arc<Endpoint>,
     row: RowId,
+    threads: usize,
 }
 
 impl OpenCount {
-    pub fn new(stats: Arc<ClusterStats>, row: RowId) -> Self {
+    pub fn new(
+        stats: Arc<ClusterStats>,
+        endpoint: Arc<Endpoint>,
+        row: RowId,
+        threads: usize,
+    ) -> Self {
         stats.cells.inc(row, ClusterCell::UpstreamCxTotal);
         stats.cells.inc(row, ClusterCell::UpstreamCxHttp1Total);
         stats.cells.inc(row, ClusterCell::UpstreamCxActive);
-        Self { stats, row }
+        endpoint.stats.inc(row, threads, EndpointCell::CxTotal);
+        endpoint.stats.inc(row, threads, EndpointCell::CxActive);
+        Self {
+            stats,
+            endpoint,
+            row,
+            threads,
+        }
+    }
+
+    /// Notes that nobody wanted the connection for too long.
+    fn idled(&self) {
+        self.stats
+            .cells
+            .inc(self.row, ClusterCell::UpstreamCxIdleTimeout);
     }
 }
 
 impl Drop for OpenCount {
     fn drop(&mut self) {
+        let Self { row, threads, .. } = *self;
+        self.stats.cells.dec(row, ClusterCell::UpstreamCxActive);
+        self.stats.cells.inc(row, ClusterCell::UpstreamCxDestroy);
+        let own = &self.endpoint.stats;
+        own.dec(row, threads, EndpointCell::CxActive);
+    }
+}
+
+/// Counts a request as pending for as long as it waits for a new connection.
+pub struct PendingCount {
+    stats: Arc<ClusterStats>,
+    row: RowId,
+}
+
+impl PendingCount {
+    pub fn new(stats: Arc<ClusterStats>, row: RowId) -> Self {
+        stats.cells.inc(row, ClusterCell::UpstreamRqPendingTotal);
+        stats.cells.inc(row, ClusterCell::UpstreamRqPendingActive);
+        Self { stats, row }
+    }
+}
+
+impl Drop for PendingCount {
+    fn drop(&mut self) {
         self.stats
             .cells
-            .dec(self.row, ClusterCell::UpstreamCxActive);
-        self.stats
-            .cells
-            .inc(self.row, ClusterCell::UpstreamCxDestroy);
+            .dec(self.row, ClusterCell::UpstreamRqPendingActive);
     }
 }
 
@@ -85,6 +128,9 @@ impl Pool {
         let mut quiet = Context::from_waker(Waker::noop());
         while let Some(Idle { connection, until }) = pool.idle.pop() {
             let expired = until.is_some_and(|until| until <= now);
+            if expired {
+                connection.open.idled();
+            }
             if !expired && connection.io.poll_readable(&mut quiet).is_pending() {
                 return Some(connection);
             }
@@ -141,6 +187,9 @@ impl Pool {
             }
             pool.idle.retain(|idle| {
                 let expired = idle.until.is_some_and(|until| until <= now);
+                if expired {
+                    idle.connection.open.idled();
+                }
                 if expired || !matches!(idle.connection.io.poll_readable(cx), Poll::Pending) {
                     return false;
                 }

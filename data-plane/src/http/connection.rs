@@ -11,7 +11,7 @@ use std::{
     rc::Rc,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use portway_shared::clock;
@@ -29,7 +29,7 @@ use crate::{
     clusters::io::Io,
     listeners::Listener,
     runtime::{drain::DrainSignal, worker::Worker},
-    stats::http::{HttpCell, HttpStats},
+    stats::{http::HttpCell, listener::ListenerCell},
 };
 
 /// A client's connection and what serves it.
@@ -61,7 +61,7 @@ const LINGER: Duration = Duration::from_secs(1);
 pub async fn serve(mut down: Downstream) {
     let row = down.worker.row;
     let stats = down.listener.http_stats.clone();
-    let _open = OpenCount::new(stats.clone(), down.worker.clone());
+    let _open = OpenCount::new(down.listener.clone(), down.worker.clone());
     let mut scanner = h1::HeadScanner::new();
     loop {
         if !down.wait_for_bytes().await {
@@ -92,6 +92,9 @@ pub async fn serve(mut down: Downstream) {
             }
         };
         down.worker.put_record(record);
+        if down.drain.is_set() {
+            down.count(HttpCell::DownstreamCxDrainClose);
+        }
         if after == After::Close || down.drain.is_set() {
             down.close().await;
             break;
@@ -207,11 +210,11 @@ impl Downstream {
         let until = clock::now().checked_add(linger);
         poll_fn(|cx| {
             let closed = self.poll_close(cx);
-            if self.deadline.poll(cx, until).is_ready() {
-                Poll::Ready(())
-            } else {
-                closed
+            if closed.is_pending() && self.deadline.poll(cx, until).is_ready() {
+                self.count(HttpCell::DownstreamCxDelayedCloseTimeout);
+                return Poll::Ready(());
             }
+            closed
         })
         .await;
     }
@@ -236,6 +239,12 @@ impl Downstream {
         self.listener.http_stats.cells.inc(self.worker.row, cell);
     }
 
+    /// Adds to a counter.
+    pub fn count_bytes(&self, cell: HttpCell, bytes: u64) {
+        let cells = &self.listener.http_stats.cells;
+        cells.add(self.worker.row, cell, bytes);
+    }
+
     pub fn uncount(&self, cell: HttpCell) {
         self.listener.http_stats.cells.dec(self.worker.row, cell);
     }
@@ -243,29 +252,48 @@ impl Downstream {
 
 /// Counts a connection as open for as long as it is served.
 struct OpenCount {
-    stats: Arc<HttpStats>,
+    listener: Arc<Listener>,
     worker: Rc<Worker>,
+    since: Instant,
 }
 
 impl OpenCount {
-    fn new(stats: Arc<HttpStats>, worker: Rc<Worker>) -> Self {
+    fn new(listener: Arc<Listener>, worker: Rc<Worker>) -> Self {
+        let row = worker.row;
         for cell in [
             HttpCell::DownstreamCxTotal,
             HttpCell::DownstreamCxHttp1Total,
             HttpCell::DownstreamCxActive,
             HttpCell::DownstreamCxHttp1Active,
         ] {
-            stats.cells.inc(worker.row, cell);
+            listener.http_stats.cells.inc(row, cell);
         }
-        Self { stats, worker }
+        for cell in [
+            ListenerCell::DownstreamCxTotal,
+            ListenerCell::DownstreamCxActive,
+        ] {
+            listener.stats.cells.inc(row, cell);
+        }
+        Self {
+            listener,
+            worker,
+            since: clock::now(),
+        }
     }
 }
 
 impl Drop for OpenCount {
     fn drop(&mut self) {
         let row = self.worker.row;
-        self.stats.cells.dec(row, HttpCell::DownstreamCxActive);
-        self.stats.cells.dec(row, HttpCell::DownstreamCxHttp1Active);
-        self.stats.cells.inc(row, HttpCell::DownstreamCxDestroy);
+        let http = &self.listener.http_stats;
+        http.cells.dec(row, HttpCell::DownstreamCxActive);
+        http.cells.dec(row, HttpCell::DownstreamCxHttp1Active);
+        http.cells.inc(row, HttpCell::DownstreamCxDestroy);
+        let own = &self.listener.stats;
+        own.cells.dec(row, ListenerCell::DownstreamCxActive);
+        own.cells.inc(row, ListenerCell::DownstreamCxDestroy);
+        let length = clock::now().saturating_duration_since(self.since);
+        http.length.record(row, length);
+        own.length.record(row, length);
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     log,
     resources::address::Address,
     snapshot::state::{Changes, State},
-    stats::{RowId, registry::Registry},
+    stats::{RowId, process::ProcessCell, registry::Registry},
 };
 
 /// Why a listener does not accept connections.
@@ -72,6 +72,7 @@ impl Control {
                 Ok(Hand { mailbox, thread })
             })
             .collect::<std::io::Result<Vec<_>>>()?;
+        state.set(ProcessCell::WorkersStarted, 1);
         Ok(Self {
             state,
             shared,
@@ -100,6 +101,7 @@ impl Control {
             let name = listener.config.name.clone();
             match self.open(&listener) {
                 Ok(handles) => {
+                    self.state.count(ProcessCell::ListenerCreateSuccess);
                     self.open.retain(|open| open.config.name != name);
                     self.open.push(listener.clone());
                     for (hand, sockets) in self.workers.iter().zip(handles) {
@@ -112,6 +114,7 @@ impl Control {
                     info!(listener = %name, address = %self.address_text(&listener), "listening");
                 }
                 Err(error) => {
+                    self.state.count(ProcessCell::ListenerCreateFailure);
                     error!(listener = %name, %error, "listener not opened");
                     failed.push((name, error));
                 }

@@ -104,6 +104,11 @@ impl Worker {
         state.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
+    /// How many threads count: the workers and the control thread.
+    pub fn threads(&self) -> usize {
+        self.shared.workers + 1
+    }
+
     /// The time as HTTP writes it.
     pub fn date(&self, now: SystemTime) -> [u8; 29] {
         self.date.borrow_mut().at(now)

@@ -20,9 +20,16 @@ use super::Snapshot;
 use crate::{
     listeners::Listener,
     resources::at::{Parsed, Problem, Report},
-    stats::registry::Registry,
+    stats::{RowId, process::ProcessCell, registry::Registry},
 };
 pub use clusters::DnsQuery;
+
+/// How many there are.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    ready: usize,
+    waiting: usize,
+}
 
 /// A resource as it came, for `config_dump` and for telling whether another is the same.
 #[derive(Clone, Debug)]
@@ -108,7 +115,37 @@ impl State {
             self.listeners
                 .settle(|name, source| routes.ready(name, source, now), &mut changes);
         }
+        self.gauge();
         changes
+    }
+
+    /// Counts something that happened to the configuration.
+    pub fn count(&self, cell: ProcessCell) {
+        self.registry.process.cells.inc(self.row(), cell);
+    }
+
+    /// Sets a gauge of the process.
+    pub fn set(&self, cell: ProcessCell, value: u64) {
+        self.registry.process.cells.set(self.row(), cell, value);
+    }
+
+    /// The row that the control thread writes.
+    fn row(&self) -> RowId {
+        RowId(self.threads - 1)
+    }
+
+    /// Brings the gauges of the configuration up to date.
+    fn gauge(&self) {
+        let clusters = self.clusters.count();
+        let listeners = self.listeners.count();
+        for (cell, value) in [
+            (ProcessCell::ActiveClusters, clusters.ready),
+            (ProcessCell::WarmingClusters, clusters.waiting),
+            (ProcessCell::ListenersActive, listeners.ready),
+            (ProcessCell::ListenersWarming, listeners.waiting),
+        ] {
+            self.set(cell, value as u64);
+        }
     }
 
     /// When to settle again though nothing came.

@@ -7,10 +7,7 @@ crate::cells! {
     pub enum ListenerCell {
         gauge DownstreamCxActive "downstream_cx_active",
         counter DownstreamCxDestroy "downstream_cx_destroy",
-        counter DownstreamCxOverflow "downstream_cx_overflow",
         counter DownstreamCxTotal "downstream_cx_total",
-        counter DownstreamGlobalCxOverflow "downstream_global_cx_overflow",
-        counter NoFilterChainMatch "no_filter_chain_match",
     }
 }
 

@@ -22,7 +22,6 @@ crate::cells! {
         counter ListenerModified "listener_manager.listener_modified",
         counter ListenerRemoved "listener_manager.listener_removed",
         gauge ListenersActive "listener_manager.total_listeners_active",
-        gauge ListenersDraining "listener_manager.total_listeners_draining",
         gauge ListenersWarming "listener_manager.total_listeners_warming",
         gauge WorkersStarted "listener_manager.workers_started",
     }

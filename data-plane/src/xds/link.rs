@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     clusters::call::Connector, resources::bootstrap::Variant, runtime::control::OpenError,
-    snapshot::state::State,
+    snapshot::state::State, stats::process::ProcessCell,
 };
 
 /// A stream that has been started.
@@ -89,9 +89,13 @@ impl Link {
     /// Takes news into the state.
     pub fn take(&mut self, news: News, state: &mut State) {
         match news {
-            News::Connected => self.connected = true,
+            News::Connected => {
+                self.connected = true;
+                state.set(ProcessCell::ControlPlaneConnected, 1);
+            }
             News::Disconnected => {
                 self.connected = false;
+                state.set(ProcessCell::ControlPlaneConnected, 0);
                 // What the old stream is owed nobody can receive any more.
                 self.owed.clear();
             }
@@ -130,6 +134,19 @@ impl Link {
         self.owed = owed;
         let due: Vec<Owed> = due;
         for Owed { update, mut faults } in due {
+            let counted = match update.kind {
+                Kind::Cluster => Some((
+                    ProcessCell::CdsUpdateAttempt,
+                    ProcessCell::CdsUpdateSuccess,
+                    ProcessCell::CdsUpdateRejected,
+                )),
+                Kind::Listener => Some((
+                    ProcessCell::LdsUpdateAttempt,
+                    ProcessCell::LdsUpdateSuccess,
+                    ProcessCell::LdsUpdateRejected,
+                )),
+                Kind::Endpoint | Kind::Route => None,
+            };
             for (name, error) in unopened {
                 if update.kind == Kind::Listener
                     && update
@@ -139,6 +156,10 @@ impl Link {
                 {
                     faults.push(format!("resource {name:?}: {error}"));
                 }
+            }
+            if let Some((attempt, success, rejected)) = counted {
+                state.count(attempt);
+                state.count(if faults.is_empty() { success } else { rejected });
             }
             for fault in &faults {
                 warn!(%fault, "refused");

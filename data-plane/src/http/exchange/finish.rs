@@ -5,13 +5,13 @@ use std::{io::Write, time::Duration};
 use portway_shared::{clock, format::Message};
 
 use super::{
-    super::{connection::Downstream, folding, h1, name::Known, record::Record},
+    super::{connection::Downstream, flags::Flag, folding, h1, name::Known, record::Record},
     decide::Target,
 };
 use crate::{
     resources::hcm::ServerHeaderMode,
     routing::Action,
-    stats::{cluster::ClusterCell, http::HttpCell},
+    stats::{cluster::ClusterCell, http::HttpCell, listener::ListenerHttpCell},
 };
 
 /// Counts a request that has begun.
@@ -157,13 +157,20 @@ fn count_status(down: &Downstream, record: &Record, target: Option<&Target>) {
     if let Some(cell) = HttpCell::of_class(class) {
         down.count(cell);
     }
-    if let (Some(target), Some(cell)) = (target, ClusterCell::of_class(class)) {
-        target.cluster.stats.cells.inc(down.worker.row, cell);
-        target
-            .cluster
-            .stats
-            .cells
-            .inc(down.worker.row, ClusterCell::UpstreamRqCompleted);
+    let row = down.worker.row;
+    if let Some(cell) = ListenerHttpCell::of_class(class) {
+        down.listener.own_http_stats.cells.inc(row, cell);
+    }
+    if let Some(target) = target {
+        let cells = &target.cluster.stats.cells;
+        let by_status = [
+            ClusterCell::of_class(class),
+            ClusterCell::of_status(record.response.status),
+            Some(ClusterCell::UpstreamRqCompleted),
+        ];
+        for cell in by_status.into_iter().flatten() {
+            cells.inc(row, cell);
+        }
     }
 }
 
@@ -175,6 +182,36 @@ pub fn end(down: &Downstream, record: &mut Record) {
         .get_or_insert_with(clock::now);
     down.uncount(HttpCell::DownstreamRqActive);
     down.count(HttpCell::DownstreamRqCompleted);
+    let row = down.worker.row;
+    let own = &down.listener.own_http_stats.cells;
+    own.inc(row, ListenerHttpCell::DownstreamRqCompleted);
+    let sizes = &record.sizes;
+    down.count_bytes(
+        HttpCell::DownstreamCxRxBytesTotal,
+        sizes.downstream_received,
+    );
+    down.count_bytes(HttpCell::DownstreamCxTxBytesTotal, sizes.downstream_sent);
+    if record.flags.has(Flag::DownstreamConnectionTermination) {
+        down.count(HttpCell::DownstreamRqRxReset);
+    }
+    match record.details.as_deref() {
+        Some("stream_idle_timeout") => down.count(HttpCell::DownstreamRqIdleTimeout),
+        Some("request_overall_timeout") => down.count(HttpCell::DownstreamRqTimeout),
+        Some(_) | None => {}
+    }
+    if let Some(cluster) = &record.upstream.cluster {
+        let cells = &cluster.stats.cells;
+        cells.add(
+            row,
+            ClusterCell::UpstreamCxRxBytesTotal,
+            sizes.upstream_received,
+        );
+        cells.add(
+            row,
+            ClusterCell::UpstreamCxTxBytesTotal,
+            sizes.upstream_sent,
+        );
+    }
     let stats = &down.listener.http_stats;
     stats.time.record(
         down.worker.row,

@@ -30,9 +30,9 @@ use super::{
 use crate::{
     clusters::{
         connect::{self, ConnectError},
-        pool::{Connection, OpenCount},
+        pool::{Connection, OpenCount, PendingCount},
     },
-    stats::cluster::ClusterCell,
+    stats::{cluster::ClusterCell, endpoint::EndpointCell, http::HttpCell},
 };
 
 /// Forwards, and says what becomes of the client's connection.
@@ -49,14 +49,35 @@ pub async fn forward(
     let timeout = super::finish::request_head(down, record, &target);
     let mut watch = Watch::new(&down.listener.config.http.timeouts, timeout, record);
 
+    let threads = down.worker.threads();
+    let host = &target.member.endpoint.stats;
+    down.count(HttpCell::RqTotal);
     cluster_stats.cells.inc(row, ClusterCell::UpstreamRqTotal);
     cluster_stats.cells.inc(row, ClusterCell::UpstreamRqActive);
+    host.inc(row, threads, EndpointCell::RqTotal);
+    host.inc(row, threads, EndpointCell::RqActive);
     let ended = exchange(down, record, request, &target, &mut watch).await;
     cluster_stats.cells.dec(row, ClusterCell::UpstreamRqActive);
+    host.dec(row, threads, EndpointCell::RqActive);
+    if let Some(cell) = outcome(&ended, record) {
+        host.inc(row, threads, cell);
+    }
     match ended {
         Ok(after) => after,
         Err(Failed::BeforeHead(reply)) => reply::send(down, record, request, reply).await,
         Err(Failed::Cut) => After::Close,
+    }
+}
+
+/// How a request counts for its endpoint; one that the client gave up counts neither way.
+fn outcome(ended: &Result<After, Failed>, record: &Record) -> Option<EndpointCell> {
+    match ended {
+        Ok(_) if record.response.status < 500 => Some(EndpointCell::RqSuccess),
+        Err(Failed::BeforeHead(reply)) if reply.flag == Some(Flag::UpstreamRequestTimeout) => {
+            Some(EndpointCell::RqTimeout)
+        }
+        Err(Failed::Cut) if record.flags.has(Flag::DownstreamConnectionTermination) => None,
+        Ok(_) | Err(_) => Some(EndpointCell::RqError),
     }
 }
 
@@ -115,6 +136,10 @@ async fn exchange(
         .config
         .max_requests_per_connection
         .is_some_and(|max| connection.requests >= max);
+    if worn {
+        let cells = &target.cluster.stats.cells;
+        cells.inc(down.worker.row, ClusterCell::UpstreamCxMaxRequests);
+    }
     if reusable && clean && !worn {
         let now = record.times.response_complete.unwrap_or_else(clock::now);
         let idle_timeout = target.cluster.config.idle_timeout;
@@ -145,7 +170,9 @@ async fn acquire(
         return Ok(connection);
     }
     let row = down.worker.row;
+    let threads = down.worker.threads();
     let stats = &target.cluster.stats;
+    let _pending = PendingCount::new(stats.clone(), row);
     record.times.upstream_connecting = Some(clock::now());
     let mut connecting = Box::pin(connect::connect(
         &endpoint.address,
@@ -172,7 +199,7 @@ async fn acquire(
     match connected {
         Ok(Ok(connected)) => {
             record.times.upstream_connected = Some(clock::now());
-            let open = OpenCount::new(stats.clone(), row);
+            let open = OpenCount::new(stats.clone(), endpoint.clone(), row, threads);
             Ok(Connection {
                 io: connected.io,
                 local: connected.local,
@@ -182,6 +209,12 @@ async fn acquire(
         }
         Ok(Err(error)) => {
             stats.cells.inc(row, ClusterCell::UpstreamCxConnectFail);
+            stats
+                .cells
+                .inc(row, ClusterCell::UpstreamRqPendingFailureEject);
+            endpoint
+                .stats
+                .inc(row, threads, EndpointCell::CxConnectFail);
             let reason = match &error {
                 ConnectError::Timeout(_) => {
                     stats.cells.inc(row, ClusterCell::UpstreamCxConnectTimeout);

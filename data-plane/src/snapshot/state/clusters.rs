@@ -1,7 +1,7 @@
 //! Clusters and their endpoints.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     net::SocketAddr,
     sync::Arc,
     time::Instant,
@@ -12,16 +12,23 @@ use portway_proto::pb::envoy::config::{
 };
 use rustc_hash::FxHashMap;
 
-use super::{Origin, Raw, Refused, State, parsed};
+use super::{Origin, Raw, Refused, State, Tally, parsed};
 use crate::{
-    clusters::{Cluster, endpoints::EndpointSet},
+    clusters::{
+        Cluster,
+        endpoints::{EndpointId, EndpointSet},
+    },
     resources::{
         address::Address,
         at::Problem,
         cluster::{self, ClusterConfig, Discovery, DnsConfig, UpstreamProtocol},
-        endpoint::{self, Assignment, EndpointConfig},
+        endpoint::{self, Assignment, EndpointConfig, Health},
     },
-    stats::cluster::ClusterStats,
+    stats::{
+        RowId,
+        cluster::{ClusterCell, ClusterStats},
+        process::ProcessCell,
+    },
 };
 
 #[derive(Debug, Default)]
@@ -89,6 +96,7 @@ impl State {
     }
 
     fn put_parsed_cluster(&mut self, config: ClusterConfig, raw: Raw, now: Instant) {
+        let row = self.row();
         let config = Arc::new(config);
         let stats = self.registry.cluster(&config.stat_name);
         self.clusters.refused.remove(&*config.name);
@@ -96,6 +104,11 @@ impl State {
         let unchanged = before
             .as_ref()
             .is_some_and(|before| before.config == config);
+        match &before {
+            None => self.count(ProcessCell::ClusterAdded),
+            Some(_) if !unchanged => self.count(ProcessCell::ClusterModified),
+            Some(_) => {}
+        }
         let (active, endpoints, phase) = match before {
             Some(before) => (before.active, before.endpoints, before.phase),
             None => (None, Arc::default(), Phase::Waiting { until: None }),
@@ -113,7 +126,11 @@ impl State {
             entry.stale = true;
             entry.phase = match &config.discovery {
                 Discovery::Static(assignment) => {
-                    entry.follow(assignment.endpoints.clone(), &mut self.clusters.retired);
+                    entry.follow(
+                        assignment.endpoints.clone(),
+                        row,
+                        &mut self.clusters.retired,
+                    );
                     Phase::Ready
                 }
                 Discovery::StrictDns(_) => Phase::Waiting { until: None },
@@ -124,6 +141,7 @@ impl State {
                     Some(held) => {
                         entry.follow(
                             held.assignment.endpoints.clone(),
+                            row,
                             &mut self.clusters.retired,
                         );
                         Phase::Ready
@@ -151,6 +169,7 @@ impl State {
             gone.endpoints.retire();
             self.clusters.retired = true;
             self.changed = true;
+            self.count(ProcessCell::ClusterRemoved);
         }
         let wanted = self.clusters.wanted_assignments();
         self.clusters
@@ -164,6 +183,7 @@ impl State {
         message: ClusterLoadAssignment,
         raw: Raw,
     ) -> Result<Vec<Problem>, Refused> {
+        let row = self.row();
         let name = message.cluster_name.clone();
         let (assignment, warnings) = parsed(&name, |at| endpoint::literal(at, message))?;
         let name: Arc<str> = name.into();
@@ -173,7 +193,17 @@ impl State {
             .values_mut()
             .filter(|entry| entry.asks_for(&name))
         {
-            entry.follow(assignment.endpoints.clone(), &mut self.clusters.retired);
+            entry.follow(
+                assignment.endpoints.clone(),
+                row,
+                &mut self.clusters.retired,
+            );
+            let outcome = if assignment.endpoints.is_empty() {
+                ClusterCell::UpdateEmpty
+            } else {
+                ClusterCell::UpdateSuccess
+            };
+            entry.count_update(outcome, row);
             entry.phase = Phase::Ready;
         }
         self.clusters
@@ -184,6 +214,7 @@ impl State {
 
     /// The server says that there is no such assignment: its cluster goes on without endpoints.
     pub fn remove_assignment(&mut self, name: &str) {
+        let row = self.row();
         self.clusters.assignments.remove(name);
         for entry in self
             .clusters
@@ -191,7 +222,7 @@ impl State {
             .values_mut()
             .filter(|entry| entry.asks_for(name))
         {
-            entry.follow(Vec::new(), &mut self.clusters.retired);
+            entry.follow(Vec::new(), row, &mut self.clusters.retired);
             entry.phase = Phase::Ready;
         }
     }
@@ -199,6 +230,7 @@ impl State {
     /// Takes the addresses that the hosts of a DNS cluster have now; `None` for a host that has no answer and
     /// keeps its former addresses. In the order of the cluster's endpoints.
     pub fn put_resolved(&mut self, query: &DnsQuery, answers: &[Option<Vec<SocketAddr>>]) {
+        let row = self.row();
         let Some(entry) = self.clusters.entries.get_mut(&query.cluster) else {
             return;
         };
@@ -235,7 +267,13 @@ impl State {
                 health: host.health,
             }));
         }
-        entry.follow(endpoints, &mut self.clusters.retired);
+        let outcome = if answers.iter().all(Option::is_none) {
+            ClusterCell::UpdateFailure
+        } else {
+            ClusterCell::UpdateSuccess
+        };
+        entry.count_update(outcome, row);
+        entry.follow(endpoints, row, &mut self.clusters.retired);
         entry.phase = Phase::Ready;
     }
 
@@ -291,10 +329,43 @@ impl Entry {
         matches!(&self.config.discovery, Discovery::Eds { service_name, .. } if **service_name == *assignment)
     }
 
-    fn follow(&mut self, endpoints: Vec<EndpointConfig<Address>>, retired: &mut bool) {
-        self.endpoints = Arc::new(EndpointSet::following(&self.endpoints, endpoints));
+    fn follow(&mut self, endpoints: Vec<EndpointConfig<Address>>, row: RowId, retired: &mut bool) {
+        let endpoints = EndpointSet::following(&self.endpoints, endpoints);
+        self.count_members(&endpoints, row);
+        self.endpoints = Arc::new(endpoints);
         *retired = true;
         self.stale = true;
+    }
+}
+
+impl Entry {
+    fn count_members(&self, after: &EndpointSet, row: RowId) {
+        let ids = |set: &EndpointSet| -> HashSet<EndpointId> {
+            set.members
+                .iter()
+                .map(|member| member.endpoint.id)
+                .collect()
+        };
+        if ids(&self.endpoints) != ids(after) {
+            self.stats.cells.inc(row, ClusterCell::MembershipChange);
+        }
+        let of = |health| {
+            let members = after.members.iter();
+            members.filter(|member| member.health == health).count() as u64
+        };
+        for (cell, value) in [
+            (ClusterCell::MembershipTotal, after.members.len() as u64),
+            (ClusterCell::MembershipHealthy, of(Health::Healthy)),
+            (ClusterCell::MembershipDegraded, of(Health::Degraded)),
+        ] {
+            self.stats.cells.set(row, cell, value);
+        }
+    }
+
+    /// Counts an update of the endpoints.
+    fn count_update(&self, outcome: ClusterCell, row: RowId) {
+        self.stats.cells.inc(row, ClusterCell::UpdateAttempt);
+        self.stats.cells.inc(row, outcome);
     }
 }
 
@@ -302,6 +373,18 @@ impl Clusters {
     /// Whether there is, or was to be, a cluster of that name.
     pub fn is_known(&self, name: &str) -> bool {
         self.entries.contains_key(name) || self.refused.contains(name)
+    }
+
+    pub fn count(&self) -> Tally {
+        let waiting = self
+            .entries
+            .values()
+            .filter(|entry| entry.phase != Phase::Ready)
+            .count();
+        Tally {
+            ready: self.entries.len() - waiting,
+            waiting,
+        }
     }
 
     fn check_origin(&self, name: &Arc<str>, origin: Origin) -> Result<(), Refused> {

@@ -7,13 +7,14 @@ use std::{
 
 use portway_proto::pb::envoy::config::listener::v3::Listener as ListenerMessage;
 
-use super::{Changes, Origin, Raw, Refused, State, parsed};
+use super::{Changes, Origin, Raw, Refused, State, Tally, parsed};
 use crate::{
     listeners::Listener,
     resources::{
         at::Problem, config_source::ConfigSource, filters::route_context, hcm::RouteSource,
         listener, route::Context,
     },
+    stats::process::ProcessCell,
 };
 
 #[derive(Debug, Default)]
@@ -60,10 +61,14 @@ impl State {
             }
             return Ok(warnings);
         }
-        let http_stats = self.registry.http(&config.http.stat_prefix);
         let name = config.name.clone();
-        let listener = Arc::new(Listener { config, http_stats });
+        let listener = Arc::new(Listener::new(config, &self.registry));
         self.listeners.gone.retain(|gone| *gone != name);
+        self.count(if self.listeners.entries.contains_key(&name) {
+            ProcessCell::ListenerModified
+        } else {
+            ProcessCell::ListenerAdded
+        });
         self.listeners.entries.insert(
             name,
             Entry {
@@ -85,6 +90,7 @@ impl State {
             && let Some((name, _)) = self.listeners.entries.remove_entry(name)
         {
             self.listeners.gone.push(name);
+            self.count(ProcessCell::ListenerRemoved);
         }
     }
 
@@ -120,6 +126,14 @@ impl Listeners {
                 entry.told = true;
                 changes.listen.push(entry.listener.clone());
             }
+        }
+    }
+
+    pub fn count(&self) -> Tally {
+        let waiting = self.entries.values().filter(|entry| !entry.told).count();
+        Tally {
+            ready: self.entries.len() - waiting,
+            waiting,
         }
     }
 
