@@ -25,4 +25,3 @@ else
     say "(cargo install --locked cargo-nextest gives the full run)"
     cargo test --locked --workspace --lib --bins --tests --no-fail-fast "$@" -- --test-threads 2
 fi
-cargo test --locked --workspace --doc --quiet
